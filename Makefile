@@ -1,0 +1,91 @@
+# Every command that people and CI run. `make help` lists them.
+# Set-up is inside the targets: on a fresh Debian machine with Rust and Python, `make interop` and `make test`
+# install what they miss (Debian packages only as root, else the command to type is named).
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup build release bindings cpp-client fmt fmt-check lint arrows test test-rust test-python test-cpp \
+	interop ci vectors vectors-check clean
+
+VENV := .venv
+PY := $(VENV)/bin/python
+REFERENCES := interop/reference
+PY_SERVER := $(REFERENCES)/python-server
+CPP_CLIENT := $(REFERENCES)/cpp-client
+PYTHON_FOLDERS := $(PY_SERVER) vectors pybindings interop/peers scripts
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+# --- set-up -------------------------------------------------------------------------------------
+
+setup: $(VENV)/.ready ## install what is missing: Debian packages (root), the Python venv
+	@scripts/debian-packages.sh
+
+$(VENV)/.ready: scripts/requirements.txt vectors/requirements.txt
+	@scripts/debian-packages.sh
+	python3 -m venv $(VENV)
+	$(PY) -m pip install --quiet --upgrade pip
+	$(PY) -m pip install --quiet -r scripts/requirements.txt -r vectors/requirements.txt
+	@touch $@
+
+# --- build --------------------------------------------------------------------------------------
+
+build: setup bindings cpp-client ## build everything: the Rust programs (release), the bindings, the C++ reference
+	cargo build --release --locked -p backup-server -p backup-client -p backup-interop
+
+bindings: $(VENV)/.ready ## build the Python bindings into the venv
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(VENV)/bin/maturin develop --quiet --release --locked -m pybindings/Cargo.toml
+
+cpp-client: setup ## build the C++ reference client
+	$(MAKE) --no-print-directory -C $(CPP_CLIENT)
+
+# --- check --------------------------------------------------------------------------------------
+
+fmt: $(VENV)/.ready ## format Rust and Python
+	cargo fmt --all
+	$(VENV)/bin/ruff format --quiet $(PYTHON_FOLDERS)
+
+fmt-check: $(VENV)/.ready ## fail where `make fmt` would change something
+	cargo fmt --all --check
+	$(VENV)/bin/ruff format --check --quiet $(PYTHON_FOLDERS)
+
+lint: setup arrows ## clippy, ruff, mypy, and the direction of dependencies
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	$(VENV)/bin/ruff check --quiet $(PYTHON_FOLDERS)
+	cd $(PY_SERVER) && $(CURDIR)/$(VENV)/bin/mypy --strict backup_server
+	cd vectors && $(CURDIR)/$(VENV)/bin/mypy --strict generate check.py confirm.py
+
+arrows: ## check that no part depends on one that it must not know
+	@scripts/check-arrows.sh
+
+test: test-rust test-python test-cpp vectors-check ## every test but the matrix
+
+test-rust: setup
+	cargo nextest --version >/dev/null 2>&1 && cargo nextest run --workspace --locked || cargo test --workspace --locked
+	cargo test --workspace --locked --doc
+
+test-python: setup bindings
+	cd $(PY_SERVER) && $(CURDIR)/$(PY) -m pytest -q
+	cd pybindings && $(CURDIR)/$(PY) -m pytest -q
+
+test-cpp: setup
+	$(MAKE) --no-print-directory -C $(CPP_CLIENT) test
+
+vectors: $(VENV)/.ready ## write the vectors again from their generators
+	$(PY) vectors/generate/all.py
+
+vectors-check: $(VENV)/.ready ## fail if the vectors differ from what the generators write, or a flag is unexplained
+	$(PY) vectors/check.py
+	$(PY) vectors/confirm.py
+
+interop: build ## the matrix: every client against every server, every byte looked at
+	target/release/backup-interop matrix
+
+ci: fmt-check lint test interop ## what CI runs
+
+clean: ## remove everything that was built
+	cargo clean
+	rm -rf $(VENV) $(CPP_CLIENT)/build
+	find . -name __pycache__ -not -path './target/*' -prune -exec rm -rf {} +
