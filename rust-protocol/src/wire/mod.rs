@@ -1,0 +1,26 @@
+//! The bytes of the protocol: headers, requests, responses (PROTOCOL.md 1 and 2).
+//!
+//! Nothing here reads a socket. Bytes go in and messages come out, or the other way round; whatever
+//! differs between dialects is taken from a [`Dialect`](crate::Dialect) value.
+
+mod client_id;
+mod error;
+mod header;
+mod name;
+mod reader;
+mod request;
+mod response;
+
+pub use client_id::ClientId;
+pub use error::DecodeError;
+pub use header::{RequestCode, RequestHeader, ResponseCode, ResponseHeader, VERSION};
+pub use name::{Name, NameError, base_name};
+pub use request::{
+    PUBLIC_KEY_SIZE, Register, Request, RequestKind, SendFile, SendPublicKey, Verdict, VerdictKind,
+};
+pub use response::{
+    Acknowledged, FileReceived, Refused, Registered, Response, ResponseKind, WRAPPED_KEY_SIZE,
+    WrappedKey,
+};
+
+pub(crate) use reader::Reader;
