@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import os
+import time
+import zlib
+
+from backup_server.cksum import Cksum, cksum
+
+
+def plain_cksum(data: bytes) -> int:
+    """The checksum as PROTOCOL.md 5 words it, with a table and without tricks."""
+    table = []
+    for byte in range(256):
+        register = byte << 24
+        for _ in range(8):
+            register = (register << 1) ^ (0x04C11DB7 if register & 0x80000000 else 0)
+        table.append(register & 0xFFFFFFFF)
+    length = len(data)
+    length_bytes = b""
+    while length:
+        length_bytes += bytes([length & 0xFF])
+        length >>= 8
+    register = 0
+    for byte in data + length_bytes:
+        register = (register << 8) & 0xFFFFFFFF ^ table[register >> 24 ^ byte]
+    return register ^ 0xFFFFFFFF
+
+
+def test_known_values() -> None:
+    assert cksum(b"") == 4294967295
+    assert cksum(b"123456789") == 930766865
+    assert cksum(b"123456789") != zlib.crc32(b"123456789")
+
+
+def test_it_is_the_plain_checksum() -> None:
+    for size in (*range(40), 255, 256, 257, 65535, 65536, 65537, 100_000):
+        data = os.urandom(size)
+        assert cksum(data) == plain_cksum(data)
+    assert cksum(bytes(300)) == plain_cksum(bytes(300))
+    assert cksum(b"\xff" * 300) == plain_cksum(b"\xff" * 300)
+
+
+def test_pieces_make_no_difference() -> None:
+    data = os.urandom(1000)
+    for size in (1, 7, 999):
+        pieces = Cksum()
+        for start in range(0, len(data), size):
+            pieces.update(data[start : start + size])
+            pieces.update(b"")
+        assert pieces.value() == cksum(data) == pieces.value()
+
+
+def test_it_is_fast() -> None:
+    data = bytes(64 * 1024 * 1024)
+    start = time.monotonic()
+    cksum(data)
+    assert time.monotonic() - start < 5
