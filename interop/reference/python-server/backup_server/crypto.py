@@ -39,7 +39,7 @@ def _read_key_info(data: bytes) -> tuple[int, int]:
         modulus, exponent = key[0], key[1]
     except (ValueError, IndexError, TypeError):
         raise WireError("public-key-der") from None
-    if not isinstance(modulus, int) or not isinstance(exponent, int) or modulus <= 0 or exponent <= 0:
+    if not isinstance(modulus, int) or not isinstance(exponent, int) or modulus < 0 or exponent < 0:
         raise WireError("public-key-der")
     # DER knows one way to write a value. Written again, the key must give the same bytes: that settles the
     # algorithm, lengths in long form, needless zeros, unused bits and bytes at the end, all at once.

@@ -10,7 +10,6 @@ from Crypto.Cipher import AES, PKCS1_OAEP
 from Crypto.PublicKey import RSA
 
 from backup_server.dialect import Dialect
-from backup_server.wire import WireError, parse_name
 
 ZEROS = bytes(16)
 #: Longer than any of our tests waits for an answer, so that a hang is a failure and not a hang.
@@ -94,8 +93,11 @@ class Peer:
 
     def finish(self) -> None:
         """End our side; then the server ends its own, and there is nothing left unread."""
-        self.socket.shutdown(socket.SHUT_WR)
+        self.finish_sending()
         self.expect_end()
+
+    def finish_sending(self) -> None:
+        self.socket.shutdown(socket.SHUT_WR)
 
     # ---- the course of a backup ----
 
@@ -123,34 +125,3 @@ class Peer:
         assert answer.payload[:275] == client_id + struct.pack("<I", len(content)) + name(file_name)
         assert answer.payload[279:] == bytes(self.dialect.cksum_width - 4)
         return int.from_bytes(answer.payload[275:279], "little")
-
-
-# ------------------------------------------------------------------------------------------------------------
-# Decoding of responses, strict. The server needs none of it; the vectors do.
-# ------------------------------------------------------------------------------------------------------------
-
-
-def take(data: bytes, *sizes: int) -> list[bytes]:
-    """Split data into fields of these sizes, exactly."""
-    if len(data) < sum(sizes):
-        raise WireError("truncated")
-    if len(data) > sum(sizes):
-        raise WireError("trailing-data")
-    fields = []
-    for size in sizes:
-        fields.append(data[:size])
-        data = data[size:]
-    return fields
-
-
-def response_header(dialect: Dialect, data: bytes) -> dict[str, int]:
-    version, code, size = take(data, 1, 2, dialect.response_size_width)
-    return {"version": version[0], "code": number(code), "payload_size": number(size)}
-
-
-def number(field: bytes) -> int:
-    return int.from_bytes(field, "little")
-
-
-def file_name(field: bytes) -> str:
-    return parse_name(field)
