@@ -11,11 +11,17 @@ from pathlib import Path
 import acknowledged
 import aes_key
 import cksum
+import file_cipher
 import file_received
+import first_backup
+import giving_up
+import known_client
 import name
+import public_key
 import refused
 import register
 import registered
+import repeat_then_right
 import request_code
 import request_header
 import response_code
@@ -23,6 +29,7 @@ import response_header
 import send_file
 import send_public_key
 import verdict
+import wrapped_key
 from lib import EDITION, VECTORS, VectorFile, canonical, write
 
 SCRIPTS = (
@@ -40,7 +47,14 @@ SCRIPTS = (
     aes_key,
     file_received,
     acknowledged,
+    public_key,
+    wrapped_key,
+    file_cipher,
     cksum,
+    first_backup,
+    known_client,
+    repeat_then_right,
+    giving_up,
 )
 
 

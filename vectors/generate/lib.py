@@ -41,6 +41,9 @@ class Dialect:
     response_size_width: int
     cksum_width: int
     transmissions: int
+    closes_after_right: bool
+    closes_after_give_up: bool
+    answers_give_up: bool
 
 
 def dialect(name: str) -> Dialect:
@@ -52,6 +55,9 @@ def dialect(name: str) -> Dialect:
         response_size_width=data["response_size_width"],
         cksum_width=data["cksum_width"],
         transmissions=data["transmissions"],
+        closes_after_right=data["after_right"]["close"],
+        closes_after_give_up=data["after_give_up"]["close"],
+        answers_give_up=data["after_give_up"]["answer"] == "refused",
     )
 
 

@@ -35,7 +35,7 @@ def build() -> VectorFile:
             ),
             "Unicode": (
                 "Functionality",
-                "Text outside ASCII. It is neither normalised nor cleaned: 2103 echoes the name as sent (PROTOCOL.md 2.8).",
+                "Text outside ASCII. It is neither normalised nor cleaned: 2103 echoes it as sent (PROTOCOL.md 2.8).",
             ),
         },
     )

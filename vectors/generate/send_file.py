@@ -20,7 +20,7 @@ def build() -> VectorFile:
             "Group 1: each test decodes one whole request: header, fixed fields and content. The content is opaque",
             "here; file_cipher.json says what may stand in it.",
             "Group 2 (part: fixed-fields): the bytes end where the content begins, since an implementation has to",
-            "decide there: content streams past, it is not collected. Decode header and fixed fields; content is not in fields.",
+            "decide there: content streams past. Decode header and fixed fields; content is not in fields.",
         ],
         notes={
             **common(
