@@ -53,7 +53,7 @@ def build() -> VectorFile:
                 "WrongAlgorithm",
                 "Padded correctly in another scheme, or not at all.",
             ),
-            "Typical": ("Functionality", "An ordinary file."),
+            "Typical": ("Functionality", "An ordinary file, and nothing odd about it."),
             "WrongIv": (
                 "WrongAlgorithm",
                 "The sender took another IV than zeros, or sent it. Where padding is not touched nothing notices: the"

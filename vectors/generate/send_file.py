@@ -150,7 +150,7 @@ def _fixed_fields(file: VectorFile) -> None:
         ("payload-size-one-block-more", "the payload size counts one block more", 16, 275 + 32),
         ("payload-size-one-byte-more", "the payload size counts one byte more", 16, 275 + 17),
         ("content-size-in-big-endian", "the content size has its bytes swapped", 0x10000000, 275 + 16),
-        ("payload-size-without-client-id", "the payload size counts content size and name only", 32, 4 + 255 + 32),
+        ("payload-size-without-client-id", "the payload size counts content size and name only", 64, 4 + 255 + 64),
         ("content-size-counts-the-payload", "the content size says the size of the payload", 288, 288),
     ):
         group.invalid(
