@@ -1,0 +1,97 @@
+// The course of a backup (PROTOCOL.md 6): register, send the public key, send files, judge their cksums.
+
+#ifndef BACKUP_SESSION_H
+#define BACKUP_SESSION_H
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "args.h"
+#include "channel.h"
+#include "dialect.h"
+#include "errors.h"
+#include "setup_files.h"
+#include "source_file.h"
+
+namespace backup {
+
+struct FileJob {
+    std::string path;
+    std::string name;  // on the wire
+};
+
+class Session {
+  public:
+    // What a session needs from outside, so that a test can put its own in place.
+    struct Surroundings {
+        std::function<Connection()> connect;
+        std::function<RsaKeyPair()> make_key;
+        std::function<void(const Identity&)> save_identity;
+    };
+
+    // `identity` is null for a client that has none yet. `dialect` and `options` must outlive the session.
+    Session(const Dialect& dialect, const Options& options, const std::string& client_name,
+            std::unique_ptr<Identity> identity, Surroundings surroundings);
+
+    // Sends all files and prints a line for each. What concerns one file alone (refused, given up, unreadable)
+    // does not keep the others from being sent; the first such failure is the exit code. Everything else is
+    // thrown.
+    ExitCode run(const std::vector<FileJob>& jobs);
+
+  private:
+    struct Report {
+        std::string name;
+        std::uint64_t size;
+        std::uint32_t cksum;
+    };
+
+    // What is known about a verdict (2.12).
+    enum class Outcome { confirmed, unconfirmed, refused };
+
+    // Writes a request; false if the server refused it before it was written whole.
+    using Send = std::function<bool(Channel&)>;
+
+    void register_client();
+    void exchange_key();
+    void send_job(const FileJob& job);
+    FileReceived send_file(const FileJob& job, const SourceFile& file, Bytes& leading, std::uint32_t& cksum);
+    bool stream_file(Channel& channel, const FileJob& job, const SourceFile& file, Bytes& leading,
+                     std::uint32_t& cksum);
+    void send_again(const FileJob& job, Bytes& leading);
+
+    Incoming ask(const Send& send);
+    Incoming ask_with_tries(const std::string& what, const Send& send);
+    void note_answer(const Incoming& incoming);
+
+    Bytes verdict_request(Request verdict, const std::string& name) const;
+    Outcome deliver(Request verdict, const std::string& name);
+    Outcome read_verdict_answer();
+    Outcome await_end(Request verdict);
+
+    void report(const Report& report, Outcome outcome);
+    void print_line(const std::string& name, std::uint64_t size, const std::string& cksum, const char* verdict);
+    void settle_pending(Outcome outcome);
+    void fail(ExitCode code);
+
+    Channel& open();
+    void close();
+
+    const Dialect& dialect_;
+    const Options& options_;
+    std::string client_name_;
+    std::unique_ptr<Identity> identity_;
+    Surroundings surroundings_;
+
+    SecretBytes aes_key_;
+    std::unique_ptr<Channel> channel_;  // null between connections
+    bool after_refusal_ = false;        // the last answer on this connection was 2101
+    std::unique_ptr<Report> pending_;   // a 1104 on this connection that nothing has confirmed yet
+    bool pending_in_doubt_ = false;     // a 2101 has come since
+    ExitCode result_ = ExitCode::done;
+};
+
+}  // namespace backup
+
+#endif
