@@ -12,6 +12,7 @@
 pub mod cksum;
 pub mod crypto;
 pub mod dialect;
+pub mod session;
 pub mod wire;
 
 pub use cksum::Cksum;

@@ -113,7 +113,7 @@ impl fmt::Debug for KeyPair {
 /// A client's public key: exactly 160 bytes of DER that was looked into (PROTOCOL.md 4.1).
 #[derive(Clone, Eq, PartialEq)]
 pub struct PublicKey {
-    der: [u8; PUBLIC_KEY_SIZE],
+    der: Box<[u8; PUBLIC_KEY_SIZE]>,
     key: rsa::PublicKey,
 }
 
@@ -157,12 +157,15 @@ impl PublicKey {
         };
         let key = rsa::PublicKey::new(modulus, BoxedUint::from(u64::from(exponent)))
             .map_err(|_| CryptoError::PublicKeyDer)?;
-        Ok(Self { der, key })
+        Ok(Self {
+            der: Box::new(der),
+            key,
+        })
     }
 
     /// The key as it goes over the wire.
     #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; PUBLIC_KEY_SIZE] {
+    pub fn as_bytes(&self) -> &[u8; PUBLIC_KEY_SIZE] {
         &self.der
     }
 
