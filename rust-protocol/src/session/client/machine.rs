@@ -35,6 +35,8 @@ pub(super) struct Machine {
     connected: bool,
     /// Refusals of the request under way.
     refusals: u8,
+    /// The request that was refused last, and how often in a row.
+    refusal: Option<(RequestKind, u8)>,
     /// Whether the last of them came over this connection.
     refused_here: bool,
     /// Whether "cksum wrong" is to go out with the next transmission.
@@ -90,6 +92,7 @@ impl Machine {
             outstanding: false,
             connected: false,
             refusals: 0,
+            refusal: None,
             refused_here: false,
             wrong_first: false,
             skipped: 0,
@@ -115,6 +118,10 @@ impl Machine {
         }
     }
 
+    pub(super) const fn refusal(&self) -> Option<(RequestKind, u8)> {
+        self.refusal
+    }
+
     pub(super) const fn server_version(&self) -> Option<u8> {
         self.server_version
     }
@@ -131,6 +138,10 @@ impl Machine {
         let waiting = std::mem::replace(&mut self.waiting, Waiting::Nothing);
         let action = match (waiting, event) {
             (Waiting::File, Event::File(file)) => self.on_file(file),
+            (Waiting::File, Event::KeysOnly) => {
+                self.forget_refusals();
+                self.begin(self.first_request())
+            }
             (Waiting::File, Event::NoMoreFiles) => Ok(self.on_no_more_files()),
             (Waiting::Connected(request), Event::Connected) => {
                 self.on_connected();
@@ -147,7 +158,10 @@ impl Machine {
             (Waiting::Sent(RequestKind::Verdict(kind)), Event::SendFailed) => {
                 self.after_end(kind, Confirmation::Unconfirmed)
             }
-            (Waiting::Sent(request), Event::Sent | Event::SendFailed) => {
+            (Waiting::Sent(request), Event::Sent) => self.read_response(request, rng),
+            (Waiting::Sent(request), Event::SendFailed) => {
+                // The server has a part of the request: another one would be taken for its rest.
+                self.connected = false;
                 self.read_response(request, rng)
             }
             (Waiting::Response(request), Event::Received(bytes)) => {
@@ -203,13 +217,23 @@ impl Machine {
             cksum: None,
             server_cksum: 0,
         });
-        self.refusals = 0;
-        self.begin(match (&self.aes_key, self.client_id) {
-            (Some(_), _) if !self.options.key_per_file => RequestKind::SendFile,
-            (Some(_), _) => RequestKind::SendPublicKey,
-            (None, Some(_)) if !self.options.register_anyway => RequestKind::SendPublicKey,
-            (None, _) => RequestKind::Register,
-        })
+        self.forget_refusals();
+        // A key that is to last for the connection is as good as none on a new one.
+        let one_connection = self.connected || self.options.connection_per_request;
+        let has_key = self.aes_key.is_some() && one_connection;
+        if has_key && !self.options.key_per_file {
+            return self.begin(RequestKind::SendFile);
+        }
+        self.begin(self.first_request())
+    }
+
+    fn first_request(&self) -> RequestKind {
+        match self.client_id {
+            Some(_) if self.aes_key.is_some() || !self.options.register_anyway => {
+                RequestKind::SendPublicKey
+            }
+            _ => RequestKind::Register,
+        }
     }
 
     fn on_no_more_files(&mut self) -> Action {
@@ -275,8 +299,7 @@ impl Machine {
     }
 
     fn message(&self, request: RequestKind) -> Result<Request, ClientError> {
-        let upload = self.file.as_ref().ok_or(ClientError::OutOfOrder)?;
-        let file_name = upload.file.name.clone();
+        let upload = || self.file.as_ref().ok_or(ClientError::OutOfOrder);
         Ok(match request {
             RequestKind::Register => Request::Register(Register {
                 name: self.options.name.clone(),
@@ -286,10 +309,13 @@ impl Machine {
                 public_key: *self.options.key.public_key().as_bytes(),
             }),
             RequestKind::SendFile => Request::SendFile(SendFile {
-                content_size: upload.content_size,
-                file_name,
+                content_size: upload()?.content_size,
+                file_name: upload()?.file.name.clone(),
             }),
-            RequestKind::Verdict(kind) => Request::Verdict(Verdict { kind, file_name }),
+            RequestKind::Verdict(kind) => Request::Verdict(Verdict {
+                kind,
+                file_name: upload()?.file.name.clone(),
+            }),
         })
     }
 
@@ -355,9 +381,12 @@ impl Machine {
                 let key = self.options.key.unwrap(&answer.wrapped, rng);
                 self.aes_key = Some(key.map_err(PeerError::from)?);
                 self.confirm(Confirmation::Confirmed);
-                self.refusals = 0;
+                self.forget_refusals();
                 self.refused_here = false;
-                self.begin(RequestKind::SendFile)
+                match self.file {
+                    Some(_) => self.begin(RequestKind::SendFile),
+                    None => Ok(self.start()),
+                }
             }
             (RequestKind::SendFile, Response::FileReceived(answer)) => {
                 self.on_file_received(&answer)
@@ -373,6 +402,7 @@ impl Machine {
     }
 
     fn on_refused(&mut self, request: RequestKind) -> Result<Action, ClientError> {
+        self.refusal = Some((request, self.refusals.saturating_add(1)));
         if request == RequestKind::Register {
             // Where the ID went that this name is held under, nobody here knows.
             if self.client_id.is_none() {
@@ -398,6 +428,11 @@ impl Machine {
         self.begin(request)
     }
 
+    fn forget_refusals(&mut self) {
+        self.refusals = 0;
+        self.refusal = None;
+    }
+
     /// The connection ended or broke where the answer to `request` was due. A new one helps in two
     /// cases (PROTOCOL.md 2.10, 2.12):
     ///
@@ -416,7 +451,7 @@ impl Machine {
         }
         if self.refused_here && self.outstanding {
             self.confirm(Confirmation::Refused);
-            self.refusals = 0;
+            self.forget_refusals();
         }
         self.confirm(confirmation);
         self.refused_here = false;
@@ -447,6 +482,7 @@ impl Machine {
         let cksum = upload.cksum.ok_or(PeerError::ReceivedTooSoon)?;
         upload.server_cksum = answer.cksum;
         self.refusals = 0;
+        self.refusal = None;
         self.refused_here = false;
 
         if answer.cksum == cksum {

@@ -4,7 +4,7 @@
 //!
 //! | action | event that answers it |
 //! |---|---|
-//! | [`Action::NextFile`] | [`Event::File`], [`Event::NoMoreFiles`] |
+//! | [`Action::NextFile`] | [`Event::File`], [`Event::KeysOnly`], [`Event::NoMoreFiles`] |
 //! | [`Action::Connect`] | [`Event::Connected`] |
 //! | [`Action::KeepIdentity`] | [`Event::IdentityKept`] |
 //! | [`Action::Send`] | [`Event::Sent`], [`Event::SendFailed`] |
@@ -26,7 +26,7 @@ pub use error::{ClientError, PeerError};
 
 use crate::crypto::{AesKey, KeyPair};
 use crate::dialect::Dialect;
-use crate::wire::{ClientId, Name};
+use crate::wire::{ClientId, Name, RequestKind};
 use machine::Machine;
 
 /// How often a refused request is sent in all (PROTOCOL.md 6.3).
@@ -79,6 +79,8 @@ pub enum Action {
 pub enum Event<'a> {
     /// The next file.
     File(File),
+    /// No file: register if there is no ID yet, exchange keys, and ask again.
+    KeysOnly,
     /// There are no more files.
     NoMoreFiles,
     /// There is a new connection.
@@ -237,6 +239,13 @@ impl ClientSession {
     #[must_use]
     pub const fn dialect(&self) -> Option<&Dialect> {
         self.machine.dialect()
+    }
+
+    /// The request under way, if it was refused, and how often: PROTOCOL.md 8.5 has a client say so each
+    /// time, and not only when it gives up. Verdicts are not among them.
+    #[must_use]
+    pub const fn refusal(&self) -> Option<(RequestKind, u8)> {
+        self.machine.refusal()
     }
 
     /// The version in the server's last response; it should be 3, and any is accepted.
