@@ -25,13 +25,17 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from . import paths
 
 log = logging.getLogger(__name__)
 
 _SCHEMA = """
+PRAGMA foreign_keys = ON;
+-- A COMMIT returns only when the transaction would survive a power cut, the removal of the journal included.
+PRAGMA synchronous = EXTRA;
+
 CREATE TABLE IF NOT EXISTS clients (
     id         BLOB PRIMARY KEY,
     name       TEXT NOT NULL UNIQUE,
@@ -88,14 +92,12 @@ class Store:
         try:
             _make_folder(data)
             _make_folder(data / "clients")
-            self._lock = _lock(data / "lock")
-            self._db = _open_database(data / "backup.db")
-            try:
+            with contextlib.ExitStack() as opened:
+                self._lock = opened.enter_context(contextlib.closing(_lock(data / "lock")))
+                self._db = opened.enter_context(contextlib.closing(_open_database(data / "backup.db")))
                 self._db.executescript(_SCHEMA)
                 self._recover()
-            except BaseException:
-                self.close()
-                raise
+                opened.pop_all()  # all went well: they stay open until `close`
         except (OSError, sqlite3.Error) as error:
             raise StoreError(f"cannot use the data folder {data}: {_reason(error)}") from error
 
@@ -354,14 +356,10 @@ _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 def _open_database(path: Path) -> sqlite3.Connection:
     # The AES keys and client IDs are in it: nobody else on this computer may read it.
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    db = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
-    db.execute("PRAGMA foreign_keys = ON")
-    # A COMMIT returns only when the transaction would survive a power cut, the removal of the journal included.
-    db.execute("PRAGMA synchronous = EXTRA")
-    return db
+    return sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
 
 
-def _lock(path: Path) -> Any:
+def _lock(path: Path) -> sqlite3.Connection:
     """Keep a second server out of the folder: it would sweep away the uploads of the first.
 
     The lock is a transaction on an empty database that never ends. That works alike on all systems, leaves

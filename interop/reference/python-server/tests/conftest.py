@@ -25,6 +25,7 @@ class Running:
         self.data = data
         self.dialect = load_dialect(dialect)
         self.limits = Limits()
+        self.peers: list[Peer] = []
         self.start()
 
     def start(self) -> None:
@@ -44,7 +45,9 @@ class Running:
         self.start()
 
     def peer(self) -> Peer:
-        return Peer(self.server.server_address[1], self.dialect)
+        peer = Peer(self.server.server_address[1], self.dialect)
+        self.peers.append(peer)
+        return peer
 
     def verified(self) -> dict[str, bytes]:
         """The verified files of all clients, by path."""
@@ -65,3 +68,5 @@ def running(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Running]
     server = Running(tmp_path / "data", request.param)
     yield server
     server.stop()
+    for peer in server.peers:
+        peer.socket.close()

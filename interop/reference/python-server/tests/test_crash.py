@@ -7,6 +7,7 @@ first run, the second in the second, until it gets through. Each time another se
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -118,3 +119,32 @@ def test_a_crash_before_every_step(verdict: str, tmp_path: Path) -> None:
         finally:
             store.close()
     assert steps > 15
+
+
+def test_the_order_of_the_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No crash of a process shows a missing fsync, only one of the machine does; so look at the calls themselves."""
+    steps: list[str] = []
+    fsync, rename = os.fsync, Path.replace
+
+    def traced_fsync(descriptor: int) -> None:
+        steps.append("sync folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "sync file")
+        fsync(descriptor)
+
+    def traced_replace(path: Path, target: Path) -> Path:
+        steps.append("rename")
+        return rename(path, target)
+
+    store = Store(tmp_path / "data")
+    client = known_client(store, store.register("ann", 3))
+    upload(store, client, b"makes the folders")
+    monkeypatch.setattr("os.fsync", traced_fsync)
+    monkeypatch.setattr("pathlib.Path.replace", traced_replace)
+    store._db.set_trace_callback(lambda statement: steps.append("commit") if statement == "COMMIT" else None)
+    version = upload(store, client, b"new")
+    assert steps == ["sync file", "rename", "sync folder", "commit"]
+    steps.clear()
+    store.cksum_right(client, "file", version)
+    assert steps == ["commit", "rename", "sync folder", "sync folder"]
+    # 3: a COMMIT syncs the database, its journal, and the folder when the journal is removed.
+    assert store._db.execute("PRAGMA synchronous").fetchone() == (3,)
+    store.close()
