@@ -1,0 +1,67 @@
+//! What to do now: one line for each failure that somebody can do something about.
+
+use backup_client::ClientError;
+use backup_client::identity::IdentityError;
+use backup_client::source::FileError;
+use backup_protocol::wire::RequestKind;
+
+pub(crate) fn advice(error: &ClientError) -> Option<&'static str> {
+    match error {
+        ClientError::File(error) => file(error),
+        ClientError::Identity(error) => identity(error),
+        ClientError::NameTaken { .. } => Some(
+            "choose another name with --name, or have the operator remove or rename that client; \
+             if it is yours, its me.info is in another folder: give that with --identity",
+        ),
+        ClientError::Refused {
+            request: RequestKind::SendPublicKey,
+            ..
+        } => Some(
+            "the server may not know this client any more: ask its operator, or register under \
+             another name with a new --identity folder",
+        ),
+        ClientError::Refused {
+            request: RequestKind::SendFile,
+            ..
+        } => Some(
+            "the server gives no reason; its log does: a limit, a full disk, or a file name that it \
+             does not take",
+        ),
+        ClientError::GaveUp { .. } => Some(
+            "nothing of it was kept; if it happens with every file, the server sums or decrypts \
+             wrongly",
+        ),
+        ClientError::Connect { .. } => Some("check that the server runs and --server is right"),
+        ClientError::TimedOut { .. } => Some("give a slow server more time with --timeout"),
+        ClientError::Violation { .. } => {
+            Some("if the server speaks another dialect, name it with --dialect")
+        }
+        _ => None,
+    }
+}
+
+pub(crate) fn identity(error: &IdentityError) -> Option<&'static str> {
+    match error {
+        IdentityError::Locked(_) => Some("wait for it to end, or use another folder"),
+        IdentityError::MeInfo(_) => Some(
+            "put the file back from a copy; without one move it away and register under another \
+             name, since the server gives an ID only once",
+        ),
+        IdentityError::OtherName { .. } => {
+            Some("leave --name out to use it, or give another folder with --identity")
+        }
+        _ => None,
+    }
+}
+
+fn file(error: &FileError) -> Option<&'static str> {
+    match error {
+        FileError::NotAFile { .. } => Some("name the files in it, or send an archive"),
+        FileError::TooLarge { .. } => Some("send it in parts"),
+        FileError::Name { .. } => Some("give another name with --send-as"),
+        FileError::Changed { .. } => {
+            Some("the server stored nothing of it; send it when nothing writes to it")
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,186 @@
+//! The command line: declared once, then resolved against the environment and `transfer.info`.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use backup_client::{Exit, ServerAddress};
+use backup_protocol::Dialect;
+use backup_protocol::wire::{Name, NameError};
+use clap::builder::PossibleValuesParser;
+use clap::parser::ValueSource;
+use clap::{
+    ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum,
+};
+
+/// Backs files up on a server of the backup protocol.
+///
+/// Without a command it does what `transfer.info` in the working folder says, or beside the
+/// executable if the working folder has none: line 1 host:port, line 2 client name, line 3 path of
+/// the file. The identity is then `me.info` in the same folder. Options on the command line win
+/// over it; environment variables do not count.
+#[derive(Debug, Parser)]
+#[command(name = "backup-client", version, max_term_width = 100, after_help = exit_codes())]
+pub(crate) struct CommandLine {
+    #[command(flatten)]
+    pub(crate) options: Options,
+    #[command(subcommand)]
+    pub(crate) verb: Option<Verb>,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum Verb {
+    /// Take a name on the server and keep the identity that it gives
+    Register,
+    /// Send files, registering first if there is no identity
+    ///
+    /// A file that fails is reported and the others still go; the exit code is then that of the
+    /// first failure. Once the server cannot be reached, nothing more is tried.
+    Send {
+        /// Files to send; each goes under its base name
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+    /// Show name, server, dialect and the fingerprint of the key; sends nothing
+    Info,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Options {
+    /// The server
+    #[arg(
+        long,
+        global = true,
+        env = "BACKUP_SERVER",
+        hide_env_values = true,
+        value_name = "HOST:PORT"
+    )]
+    pub(crate) server: Option<ServerAddress>,
+    /// The client name, 1 to 254 bytes of UTF-8
+    #[arg(long, global = true, env = "BACKUP_NAME", hide_env_values = true, value_parser = client_name)]
+    pub(crate) name: Option<Name>,
+    /// Folder of the identity [default: backup-client/SERVER/NAME under $XDG_DATA_HOME]
+    #[arg(
+        long,
+        global = true,
+        env = "BACKUP_IDENTITY",
+        hide_env_values = true,
+        value_name = "DIR"
+    )]
+    pub(crate) identity: Option<PathBuf>,
+    /// What the server speaks; auto finds out from its first answer
+    #[arg(long, global = true, value_name = "NAME", default_value = "auto",
+          value_parser = dialect_names())]
+    pub(crate) dialect: String,
+    /// Use a new connection for every request
+    #[arg(long, global = true)]
+    pub(crate) connection_per_request: bool,
+    /// Send the one file under this name
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) send_as: Option<String>,
+    /// Ask for a new AES key before each file, or once for each connection
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value = "file",
+        value_name = "WHAT"
+    )]
+    pub(crate) key_per: KeyPerArg,
+    /// Longest wait for a connection and for each read and write
+    #[arg(long, global = true, value_name = "SECS", default_value = "30", value_parser = seconds)]
+    pub(crate) timeout: Duration,
+    /// Print results and errors as JSON, one object a line
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// No progress and no warnings
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Say what is being done
+    #[arg(short, long, global = true)]
+    pub(crate) verbose: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum KeyPerArg {
+    File,
+    Connection,
+}
+
+impl CommandLine {
+    /// Parses the process's arguments, or ends it with a message and code 2.
+    pub(crate) fn read() -> Self {
+        let matches = Self::command().get_matches();
+        let mut this = Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+        if this.verb.is_none() {
+            this.options.forget_environment(&matches);
+        }
+        this
+    }
+}
+
+impl Options {
+    /// What `transfer.info` says must not be turned around by a variable that was set for something else.
+    fn forget_environment(&mut self, matches: &ArgMatches) {
+        let from_environment = |id| matches.value_source(id) == Some(ValueSource::EnvVariable);
+        if from_environment("server") {
+            self.server = None;
+        }
+        if from_environment("name") {
+            self.name = None;
+        }
+        if from_environment("identity") {
+            self.identity = None;
+        }
+    }
+}
+
+fn exit_codes() -> String {
+    let mut text = String::from("Exit codes:\n");
+    for exit in Exit::ALL {
+        let _ = writeln!(text, "  {}  {}", exit.code(), exit.meaning());
+    }
+    text
+}
+
+fn dialect_names() -> PossibleValuesParser {
+    let mut names = vec!["auto"];
+    names.extend(Dialect::names());
+    PossibleValuesParser::new(names)
+}
+
+fn client_name(text: &str) -> Result<Name, NameError> {
+    Name::new(text)
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    match text.parse::<f64>() {
+        // A year is no wait that anybody means, and far below what the system's timers take.
+        Ok(seconds) if seconds > 0.0 && seconds <= 31_536_000.0 => {
+            Ok(Duration::from_secs_f64(seconds).max(Duration::from_millis(1)))
+        }
+        _ => Err("not a number of seconds above 0".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_declaration_is_consistent() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn options_stand_before_or_after_the_verb() {
+        for arguments in [
+            ["backup-client", "--json", "--server", "h:1", "send", "a"],
+            ["backup-client", "send", "--server", "h:1", "a", "--json"],
+        ] {
+            let line = CommandLine::try_parse_from(arguments).unwrap();
+            assert!(line.options.json);
+            assert_eq!(line.options.server.unwrap().to_string(), "h:1");
+        }
+    }
+}

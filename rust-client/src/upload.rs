@@ -1,0 +1,294 @@
+//! The content of one 1103: read, summed and encrypted here, written by a thread of its own.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
+use std::thread;
+
+use backup_protocol::Cksum;
+use backup_protocol::crypto::{AesKey, Encryptor};
+
+use crate::connection::Connection;
+use crate::source::{FileError, SourceFile};
+
+/// Bytes that are read at a time. A multiple of 16, so that every chunk is encrypted where it is.
+const CHUNK: usize = 256 * 1024;
+
+/// Chunks in flight: one is read, one is written, the others take up what comes in bursts.
+const CHUNKS: usize = 4;
+
+/// How the transmission of a content ended.
+#[derive(Debug)]
+pub(crate) enum Streamed {
+    /// All of it was handed to the connection.
+    Whole {
+        /// Of the plaintext that was sent.
+        cksum: u32,
+    },
+    /// The server spoke before it had everything, or the connection failed: what it said, if
+    /// anything, can still be read.
+    Interrupted(Option<io::Error>),
+}
+
+/// Sends `size` bytes of `file`, encrypted. `progress` hears how many have been read. With `watch`,
+/// an answer that comes before the end stops the transmission: there is none that could be good.
+///
+/// Memory is constant: [`CHUNKS`] buffers of [`CHUNK`] bytes go round between reader and writer.
+///
+/// # Errors
+/// [`FileError`] if there are not exactly `size` bytes to read. The server then holds a request that
+/// never ends: the caller must drop the connection, and must not pad or cut (a wrong file that
+/// verifies would be worse than none).
+pub(crate) fn stream(
+    connection: &Connection,
+    source: &SourceFile,
+    file: File,
+    size: u64,
+    key: &AesKey,
+    watch: bool,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Streamed, FileError> {
+    let mut content = Content::new(source, file, size, key);
+    if size < CHUNK as u64 {
+        // One write: not worth a thread.
+        let mut buffer = Vec::with_capacity(CHUNK);
+        content.fill(&mut buffer)?;
+        return Ok(match connection.write_all(&buffer) {
+            Ok(()) => {
+                progress(size);
+                Streamed::Whole {
+                    cksum: content.cksum.finish(),
+                }
+            }
+            Err(error) => Streamed::Interrupted(Some(error)),
+        });
+    }
+
+    let (full, to_write) = mpsc::sync_channel(CHUNKS);
+    let (done, empty) = mpsc::channel();
+    for _ in 0..CHUNKS {
+        // The block of padding may come on top of a full chunk.
+        let _ = done.send(Vec::with_capacity(CHUNK + 16));
+    }
+    thread::scope(|scope| {
+        let writer = scope.spawn(move || write(connection, &to_write, &done));
+        let read = read(connection, &mut content, &full, &empty, watch, progress);
+        if read.is_err() {
+            // The writer may be waiting for a server that takes nothing.
+            connection.abort();
+        }
+        drop(full);
+        let written = writer
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        match (read?, written) {
+            (Reading::Whole, Ok(())) => Ok(Streamed::Whole {
+                cksum: content.cksum.finish(),
+            }),
+            (Reading::Stopped, Ok(())) => Ok(Streamed::Interrupted(None)),
+            (_, Err(error)) => Ok(Streamed::Interrupted(Some(error))),
+        }
+    })
+}
+
+enum Reading {
+    Whole,
+    Stopped,
+}
+
+fn read(
+    connection: &Connection,
+    content: &mut Content<'_>,
+    full: &SyncSender<Vec<u8>>,
+    empty: &Receiver<Vec<u8>>,
+    watch: bool,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Reading, FileError> {
+    while content.encryptor.is_some() {
+        // A server that refuses in the middle of a large file says so at once and then closes: the
+        // rest of the file would be sent for nothing, or into a reset (PROTOCOL.md 2.10).
+        if watch && connection.has_answered() {
+            return Ok(Reading::Stopped);
+        }
+        // An end of either channel is the writer's failure, which it reports itself.
+        let Ok(mut buffer) = empty.recv() else {
+            return Ok(Reading::Stopped);
+        };
+        content.fill(&mut buffer)?;
+        if full.send(buffer).is_err() {
+            return Ok(Reading::Stopped);
+        }
+        progress(content.cksum.size());
+    }
+    Ok(Reading::Whole)
+}
+
+fn write(
+    connection: &Connection,
+    full: &Receiver<Vec<u8>>,
+    empty: &Sender<Vec<u8>>,
+) -> io::Result<()> {
+    for buffer in full {
+        connection.write_all(&buffer)?;
+        // The reader is gone after its last chunk.
+        let _ = empty.send(buffer);
+    }
+    Ok(())
+}
+
+/// Turns a file into content, chunk by chunk.
+struct Content<'a> {
+    source: &'a SourceFile,
+    file: File,
+    size: u64,
+    cksum: Cksum,
+    /// `None` once the padding is out.
+    encryptor: Option<Encryptor>,
+}
+
+impl<'a> Content<'a> {
+    fn new(source: &'a SourceFile, file: File, size: u64, key: &AesKey) -> Self {
+        Self {
+            source,
+            file,
+            size,
+            cksum: Cksum::new(),
+            encryptor: Some(Encryptor::new(key)),
+        }
+    }
+
+    /// Makes `buffer` the next chunk of content, the padding included if it is the last.
+    fn fill(&mut self, buffer: &mut Vec<u8>) -> Result<(), FileError> {
+        let Some(mut encryptor) = self.encryptor.take() else {
+            return Ok(());
+        };
+        let left = self.size.saturating_sub(self.cksum.size());
+        let wanted = usize::try_from(left).map_or(CHUNK, |left| left.min(CHUNK));
+        // A buffer that comes back is as long as a chunk: nothing is cleared twice.
+        buffer.resize(wanted, 0);
+        let got = self.read_up_to(buffer)?;
+        if got < wanted {
+            return Err(self.changed(self.cksum.size() + got as u64));
+        }
+        self.cksum.update(buffer);
+        encryptor.update_in_place(buffer);
+        if left > wanted as u64 {
+            self.encryptor = Some(encryptor);
+            return Ok(());
+        }
+        if self.read_up_to(&mut [0])? != 0 {
+            return Err(self.changed(self.size.saturating_add(1)));
+        }
+        encryptor.finish(buffer);
+        Ok(())
+    }
+
+    /// Fills `buffer`, or as much of it as the file still has.
+    fn read_up_to(&self, buffer: &mut [u8]) -> Result<usize, FileError> {
+        let mut filled = 0;
+        while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            match (&self.file).read(rest) {
+                Ok(0) => break,
+                Ok(read) => filled += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(source) => {
+                    let path = self.source.path().to_owned();
+                    return Err(FileError::Unreadable { path, source });
+                }
+            }
+        }
+        Ok(filled)
+    }
+
+    fn changed(&self, read: u64) -> FileError {
+        self.source.changed(self.size, read)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::net::TcpListener;
+    use std::time::Duration;
+
+    use backup_protocol::crypto::decrypt;
+
+    use super::*;
+
+    /// Streams `actual` as if `announced` bytes had been announced, to a peer that keeps everything.
+    fn run(actual: &[u8], announced: u64) -> (Result<Streamed, FileError>, Vec<u8>, Vec<u64>) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        std::fs::write(&path, actual).unwrap();
+        let source = SourceFile::check(&path, None).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let server = listener.local_addr().unwrap().to_string().parse().unwrap();
+        let connection = Connection::open(&server, Duration::from_secs(10)).unwrap();
+        let (mut peer, _) = listener.accept().unwrap();
+        let peer = thread::spawn(move || {
+            let mut bytes = Vec::new();
+            let _ = peer.read_to_end(&mut bytes);
+            bytes
+        });
+        let mut heard = Vec::new();
+        let (file, _) = source.open().unwrap();
+        let result = stream(
+            &connection,
+            &source,
+            file,
+            announced,
+            &key(),
+            true,
+            &mut |n| heard.push(n),
+        );
+        drop(connection);
+        (result, peer.join().unwrap(), heard)
+    }
+
+    fn key() -> AesKey {
+        AesKey::from_bytes(&[7; 16]).unwrap()
+    }
+
+    #[test]
+    fn every_size_around_a_chunk_arrives_whole() {
+        for size in [
+            0,
+            1,
+            15,
+            16,
+            CHUNK - 1,
+            CHUNK,
+            CHUNK + 1,
+            CHUNK * 9,
+            CHUNK * 9 + 15,
+        ] {
+            let plain: Vec<u8> = (0..251).cycle().take(size).collect();
+            let (result, content, heard) = run(&plain, size as u64);
+            let Streamed::Whole { cksum } = result.unwrap() else {
+                panic!("interrupted")
+            };
+            assert_eq!(cksum, Cksum::of(&plain));
+            assert_eq!(content.len(), size / 16 * 16 + 16);
+            assert_eq!(decrypt(&key(), &content).unwrap(), plain);
+            assert_eq!(heard.last(), Some(&(size as u64)));
+        }
+    }
+
+    #[test]
+    fn a_file_that_shrank_or_grew_is_never_completed() {
+        for (actual, announced) in [
+            (10, 11),
+            (11, 10),
+            (CHUNK * 2, CHUNK * 2 + 1),
+            (CHUNK * 2 + 1, CHUNK * 2),
+            (CHUNK * 2 - 1, CHUNK * 12),
+        ] {
+            let (result, content, _) = run(&vec![0; actual], announced as u64);
+            assert!(
+                matches!(result, Err(FileError::Changed { .. })),
+                "{actual} {announced}"
+            );
+            assert!(content.len() < announced / 16 * 16 + 16);
+        }
+    }
+}
