@@ -160,7 +160,7 @@ def open_objects(schema: Any, where: str) -> Iterator[str]:
     if not isinstance(schema, dict):
         return
     is_object = "properties" in schema and (schema.get("type") == "object" or "$ref" in schema)
-    closed = schema.get("additionalProperties") is not None or schema.get("unevaluatedProperties") is False
+    closed = schema.get("additionalProperties", True) is not True or schema.get("unevaluatedProperties") is False
     if is_object and not closed and where not in SHARED_PARTS:
         yield where
     for key, value in schema.items():
