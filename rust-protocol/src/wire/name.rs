@@ -63,6 +63,27 @@ impl Name {
         base_name(&self.0)
     }
 
+    /// Reads a field that stands alone, outside of a message.
+    ///
+    /// # Errors
+    ///
+    /// `truncated` or `trailing-data` if there are not exactly 255 bytes; `unterminated-name`,
+    /// `empty-name` or `name-not-utf8`. Offsets are those in the field.
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut r = Reader::new(bytes, 0);
+        let name = Self::read(&mut r, "name")?;
+        r.finish()?;
+        Ok(name)
+    }
+
+    /// The field, padded with NULs.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(Self::SIZE);
+        self.write(&mut out);
+        out
+    }
+
     /// Reads the field that the message calls `field`.
     ///
     /// The padding is not looked at: a peer that reuses its buffer leaves old text there.
@@ -136,6 +157,20 @@ mod tests {
         bytes[..6].copy_from_slice(b"alice\0");
         bytes[7] = 0xFF;
         assert_eq!(read(&bytes).unwrap().as_str(), "alice");
+    }
+
+    #[test]
+    fn stands_alone_in_exactly_its_size() {
+        let name = Name::new("alice").unwrap();
+        let field = name.encode();
+        assert_eq!(Name::decode(&field), Ok(name));
+        assert_eq!(Name::decode(&field[1..]).unwrap_err().slug(), "truncated");
+        assert_eq!(
+            Name::decode(&[&field[..], b"\0"].concat())
+                .unwrap_err()
+                .slug(),
+            "trailing-data"
+        );
     }
 
     #[test]
