@@ -23,11 +23,11 @@ help: ## list the targets
 setup: $(VENV)/.ready ## install what is missing: Debian packages (root), the Python venv
 	@scripts/debian-packages.sh
 
-$(VENV)/.ready: scripts/requirements.txt vectors/requirements.txt
+$(VENV)/.ready: scripts/requirements.txt vectors/requirements.txt vectors/requirements-lint.txt
 	@scripts/debian-packages.sh
 	python3 -m venv $(VENV)
 	$(PY) -m pip install --quiet --upgrade pip
-	$(PY) -m pip install --quiet -r scripts/requirements.txt -r vectors/requirements.txt
+	$(PY) -m pip install --quiet -r scripts/requirements.txt -r vectors/requirements-lint.txt
 	@touch $@
 
 # --- build --------------------------------------------------------------------------------------
@@ -55,7 +55,7 @@ lint: setup arrows ## clippy, ruff, mypy, and the direction of dependencies
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	$(VENV)/bin/ruff check --quiet $(PYTHON_FOLDERS)
 	cd $(PY_SERVER) && $(CURDIR)/$(VENV)/bin/mypy --strict backup_server
-	cd vectors && $(CURDIR)/$(VENV)/bin/mypy --strict generate check.py confirm.py
+	cd vectors && $(CURDIR)/$(VENV)/bin/mypy --config-file pyproject.toml generate *.py
 
 arrows: ## check that no part depends on one that it must not know
 	@scripts/check-arrows.sh
