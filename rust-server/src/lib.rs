@@ -1,1 +1,35 @@
-//! backup-server
+//! The server of the backup protocol, as a library.
+//!
+//! ```no_run
+//! use backup_server::{Config, Limits, Server};
+//!
+//! # async fn run() -> Result<(), backup_server::ServeError> {
+//! let server = Server::bind(Config {
+//!     listen: "127.0.0.1:0".into(),
+//!     data: "backup-data".into(),
+//!     dialect: backup_protocol::Dialect::all()[0].clone(),
+//!     limits: Limits::default(),
+//! })
+//! .await?;
+//! println!("listening on {}", server.local_addr());
+//! server.run(std::future::pending()).await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! From outside to inside: [`Server`] accepts, `connection` moves bytes between a socket and a
+//! session of `backup_protocol`, [`store`] keeps what it is given.
+
+mod config;
+mod connection;
+mod listen;
+mod platform;
+mod server;
+pub mod store;
+mod stream;
+mod text;
+mod upload;
+
+pub use config::{Config, Limits, PortInfoError, read_port_info};
+pub use platform::stop_signal;
+pub use server::{ServeError, Server};

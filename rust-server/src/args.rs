@@ -1,0 +1,153 @@
+//! The command line: parsed here, then resolved into a [`Config`].
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use backup_protocol::Dialect;
+use backup_server::{Config, Limits, PortInfoError, read_port_info};
+use bytesize::ByteSize;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Parser, Subcommand, ValueEnum, value_parser};
+use tracing::level_filters::LevelFilter;
+
+use crate::exit;
+
+const EXAMPLES: &str = "\
+Examples:
+  backup-server serve
+        port from port.info in this folder, files under ./backup-data
+  backup-server serve --listen 0.0.0.0:1234 --data /srv/backup
+        for clients on other machines; read SECURITY.md first
+  backup-server serve --listen 127.0.0.1:0 --dialect readme
+        a free port, printed on standard output as `listening on HOST:PORT`
+";
+
+/// A server for the backup protocol: it receives files, and keeps those whose cksum a client
+/// confirms.
+#[derive(Debug, Parser)]
+#[command(version, arg_required_else_help = true, after_help = exit::HELP)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Receive files until SIGINT or SIGTERM.
+    #[command(after_help = format!("{EXAMPLES}\n{}", exit::HELP))]
+    Serve(Serve),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Serve {
+    /// Where to listen; port 0 chooses a free one. Without it 127.0.0.1, with the port from
+    /// `port.info` in the working folder, or else the dialect's default port.
+    #[arg(long, value_name = "HOST:PORT", value_parser = host_and_port)]
+    listen: Option<String>,
+
+    /// Folder for the database and the files; created if it is missing.
+    #[arg(long, value_name = "DIR", default_value = "backup-data")]
+    data: PathBuf,
+
+    /// The layout of messages that the clients use.
+    #[arg(long, value_name = "NAME", default_value = &*Dialect::all()[0].name,
+          value_parser = PossibleValuesParser::new(Dialect::names()))]
+    dialect: String,
+
+    /// Refuse files with more encrypted content than this, such as 500MB or 2GiB. The protocol
+    /// itself ends at 4GiB.
+    #[arg(long, value_name = "SIZE", default_value = "4GiB")]
+    max_file: ByteSize,
+
+    /// Read and throw away at most this much of a refused file; for more the connection is closed.
+    #[arg(long, value_name = "SIZE", default_value = "16MiB")]
+    discard_limit: ByteSize,
+
+    /// Close a connection on which nothing moves for this long.
+    #[arg(long, value_name = "SECONDS", default_value = "600",
+          value_parser = value_parser!(u32).range(1..))]
+    idle_timeout: u32,
+
+    /// Serve this many connections at once; others wait. An upload takes half a MiB of memory.
+    #[arg(long, value_name = "N", default_value = "1024",
+          value_parser = value_parser!(u32).range(1..=100_000))]
+    max_connections: u32,
+
+    /// What to log on standard error.
+    #[arg(long, value_name = "LEVEL", default_value = "info",
+          value_parser = PossibleValuesParser::new(LEVELS).try_map(|level| level.parse::<LevelFilter>()))]
+    pub(crate) log: LevelFilter,
+
+    /// How to write the log.
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "text")]
+    pub(crate) log_format: LogFormat,
+}
+
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+
+/// Form of the log.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// What the arguments, and the working folder, come to.
+pub(crate) struct Resolved {
+    pub(crate) config: Config,
+    /// Something that the operator may not have meant.
+    pub(crate) warning: Option<String>,
+}
+
+impl Serve {
+    /// Looks at `port.info` if the arguments leave the address open (PROTOCOL.md 8.1).
+    pub(crate) fn resolve(self) -> Result<Resolved, PortInfoError> {
+        let dialect = Dialect::named(&self.dialect).unwrap_or_else(default_dialect);
+        let mut warning = None;
+        let listen = match self.listen {
+            Some(listen) => listen,
+            None => {
+                let port = read_port_info(Path::new("."))?.unwrap_or_else(|| {
+                    let port = dialect.default_port;
+                    warning = Some(format!("no port.info in this folder: using port {port}"));
+                    port
+                });
+                format!("127.0.0.1:{port}")
+            }
+        };
+        let limits = Limits {
+            max_file: self.max_file.as_u64(),
+            discard: self.discard_limit.as_u64(),
+            idle_timeout: Duration::from_secs(self.idle_timeout.into()),
+            max_connections: usize::try_from(self.max_connections).unwrap_or(usize::MAX),
+            ..Limits::default()
+        };
+        Ok(Resolved {
+            config: Config {
+                listen,
+                data: self.data,
+                dialect,
+                limits,
+            },
+            warning,
+        })
+    }
+}
+
+fn default_dialect() -> Dialect {
+    Dialect::all()[0].clone()
+}
+
+/// Catches `1234` and `localhost`, which a resolver would take for strange host names.
+fn host_and_port(text: &str) -> Result<String, &'static str> {
+    let port = text
+        .rsplit_once(':')
+        .filter(|(host, _)| !host.is_empty())
+        .map(|(_, port)| port);
+    match port.map(str::parse::<u16>) {
+        Some(Ok(_)) => Ok(text.to_owned()),
+        _ => Err("expected HOST:PORT, such as 127.0.0.1:1234"),
+    }
+}

@@ -1,0 +1,88 @@
+//! What a server is told.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use std::{fs, io};
+
+use backup_protocol::Dialect;
+
+/// Everything that [`Server::bind`](crate::Server::bind) needs.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// `HOST:PORT` to listen on; port 0 lets the system choose.
+    pub listen: String,
+    /// Folder for database and files, created if it is missing.
+    pub data: PathBuf,
+    /// The layout that clients of this server use.
+    pub dialect: Dialect,
+    /// What no client may exceed.
+    pub limits: Limits,
+}
+
+/// The operator's limits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of a refused payload that are read and thrown away, so that the connection goes on.
+    /// Beyond them it is closed (PROTOCOL.md 2.10).
+    pub discard: u64,
+    /// Bytes of encrypted content that one 1103 may carry.
+    pub max_file: u64,
+    /// How long a connection may be silent, or not take what it is sent.
+    pub idle_timeout: Duration,
+    /// Connections served at once; further ones wait to be accepted.
+    pub max_connections: usize,
+    /// How long requests under way may take to finish once the server is told to stop.
+    pub grace: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            discard: 16 << 20,
+            max_file: u64::from(u32::MAX),
+            idle_timeout: Duration::from_secs(600),
+            max_connections: 1024,
+            grace: Duration::from_secs(10),
+        }
+    }
+}
+
+/// `port.info` (PROTOCOL.md 8.1) cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PortInfoError {
+    /// It is there but cannot be read.
+    #[error("cannot read {}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// It holds something else than a port.
+    #[error("{} does not hold a port from 1 to 65535", path.display())]
+    NotAPort {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// The port in `port.info`, if the file is there. White space around it, such as CRLF, and the
+/// byte-order mark of Windows editors are ignored.
+///
+/// # Errors
+///
+/// [`PortInfoError`] if the file is there and holds no port.
+pub fn read_port_info(folder: &Path) -> Result<Option<u16>, PortInfoError> {
+    let path = folder.join("port.info");
+    let bytes = match fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(PortInfoError::Unreadable { path, source }),
+    };
+    let text = String::from_utf8_lossy(&bytes);
+    match text.trim_start_matches('\u{feff}').trim().parse() {
+        Ok(port) if port > 0 => Ok(Some(port)),
+        _ => Err(PortInfoError::NotAPort { path }),
+    }
+}

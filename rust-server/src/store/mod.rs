@@ -1,0 +1,222 @@
+//! What the server keeps, behind one trait.
+//!
+//! A *file* is a client and a name as sent; a *version* is one upload of it. A version is *waiting*
+//! from the moment its plaintext is durable until it is judged: a right cksum makes it verified, a
+//! wrong one removes it. At most the newest verified version of a file is kept, and beside it the
+//! waiting ones that are newer (PROTOCOL.md 7.3).
+
+mod layout;
+mod path;
+mod schema;
+mod sqlite;
+mod writer;
+
+use std::future::Future;
+use std::io;
+use std::path::PathBuf;
+
+use backup_protocol::crypto::AesKey;
+use backup_protocol::wire::ClientId;
+
+pub use layout::IncomingFile;
+pub use sqlite::DiskStore;
+
+/// A client as the store knows it.
+#[derive(Clone)]
+pub struct Client {
+    /// The name it registered.
+    pub name: String,
+    /// What the server calls it in logs, and the name of its folder.
+    pub label: String,
+    /// Its AES key, if it ever sent a public key.
+    pub aes_key: Option<AesKey>,
+}
+
+/// A client that registers.
+pub struct NewClient {
+    /// Chosen at random by the caller.
+    pub id: ClientId,
+    /// Unique among all clients.
+    pub name: String,
+    /// The version byte of its request.
+    pub version: u8,
+}
+
+/// What comes with a 1101.
+pub struct NewKeys {
+    /// The name that the client says it has.
+    pub name: String,
+    /// SubjectPublicKeyInfo in DER.
+    pub public_key: Vec<u8>,
+    /// The key that the server made.
+    pub aes_key: AesKey,
+    /// The version byte of the request.
+    pub version: u8,
+}
+
+/// An upload whose plaintext is on disk, but not known to the database yet.
+pub struct Received<I> {
+    /// Where it is.
+    pub incoming: I,
+    /// File name as sent.
+    pub name: String,
+    /// Bytes of plaintext.
+    pub size: u64,
+    /// Bytes of encrypted content.
+    pub content_size: u32,
+    /// cksum of the plaintext.
+    pub cksum: u32,
+    /// The version byte of the request.
+    pub version: u8,
+}
+
+/// Names one version of one file. Greater ones became durable later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct VersionId(pub i64);
+
+/// What became of new keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeysSet {
+    /// They replace the old ones.
+    Done,
+    /// There is no such client.
+    UnknownClient,
+    /// The client has another name.
+    NameDiffers,
+}
+
+/// Whether a verdict found what it judges.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Judged {
+    /// The verdict counts.
+    Honoured,
+    /// Nothing waits under that name.
+    NothingWaiting,
+    /// There is no such client.
+    UnknownClient,
+}
+
+/// Plaintext on its way in, gone when dropped.
+pub trait Incoming: io::Write + Send + 'static {
+    /// Makes what was written durable. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the disk is full or fails: then nothing is known of the content.
+    fn sync(&self) -> Result<(), StoreError>;
+}
+
+/// Clients, keys and versions, kept so that a kill at any moment loses nothing that was answered.
+///
+/// Every future resolves once its change is durable. A call whose future is dropped may or may not
+/// have happened.
+pub trait Store: Send + Sync + 'static {
+    /// Where an upload goes while it is on its way.
+    type Incoming: Incoming;
+
+    /// Adds a client; `false` if the name is taken.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the store itself fails, as for all methods.
+    fn register(&self, client: NewClient) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// The client with this ID, if there is one.
+    fn client(
+        &self,
+        id: ClientId,
+    ) -> impl Future<Output = Result<Option<Client>, StoreError>> + Send;
+
+    /// Replaces the keys of a client.
+    fn set_keys(
+        &self,
+        id: ClientId,
+        keys: NewKeys,
+    ) -> impl Future<Output = Result<KeysSet, StoreError>> + Send;
+
+    /// Room for the plaintext of one upload. Dropped, it is gone. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if no file can be created.
+    fn incoming(&self) -> Result<Self::Incoming, StoreError>;
+
+    /// Makes a version of what was written; `None` if there is no such client any more. The
+    /// content must be durable: [`Incoming::sync`].
+    fn received(
+        &self,
+        id: ClientId,
+        upload: Received<Self::Incoming>,
+    ) -> impl Future<Output = Result<Option<VersionId>, StoreError>> + Send;
+
+    /// A right cksum, for `version` or else for the newest waiting version of `name`. It ends the
+    /// older versions of the file. Honoured again for a file that is verified already.
+    fn verify(
+        &self,
+        id: ClientId,
+        name: String,
+        version: Option<VersionId>,
+    ) -> impl Future<Output = Result<Judged, StoreError>> + Send;
+
+    /// A wrong cksum, for `version` or else for the newest waiting version of `name`, which is
+    /// removed. Never touches a verified version.
+    fn remove_waiting(
+        &self,
+        id: ClientId,
+        name: String,
+        version: Option<VersionId>,
+    ) -> impl Future<Output = Result<Judged, StoreError>> + Send;
+}
+
+/// The store failed: ours to mend, not the peer's.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The file system said no.
+    #[error("cannot {doing} {}", path.display())]
+    Io {
+        /// What was tried, as a verb.
+        doing: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Another server works on this folder.
+    #[error("{} is used by another server", path.display())]
+    InUse {
+        /// The data folder.
+        path: PathBuf,
+    },
+    /// The database was written by a later release.
+    #[error("{} has schema version {found}, this program knows {known}", path.display())]
+    NewerDatabase {
+        /// The database.
+        path: PathBuf,
+        /// Its schema version.
+        found: i64,
+        /// The newest one that this program reads.
+        known: i64,
+    },
+    /// The file is a database, but not ours.
+    #[error("{} is the database of another program", path.display())]
+    ForeignDatabase {
+        /// The database.
+        path: PathBuf,
+    },
+    /// SQLite said no.
+    #[error("database: {0}")]
+    Database(#[from] rusqlite::Error),
+    /// A transaction was given up; the requests in it share the reason.
+    #[error("database: the transaction failed: {0}")]
+    Transaction(std::sync::Arc<Self>),
+    /// A file name that cannot be stored.
+    #[error("no file can have this name")]
+    FileName,
+    /// The store was closed.
+    #[error("the store is closed")]
+    Closed,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,502 @@
+//! The store alone: what is durable, what is where, what a kill leaves.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use backup_protocol::wire::ClientId;
+use tempfile::TempDir;
+
+use super::*;
+
+const ALICE: ClientId = ClientId::from_bytes(*b"alice's own ID..");
+const BOB: ClientId = ClientId::from_bytes(*b"bob's own ID....");
+
+struct Folder {
+    root: TempDir,
+}
+
+impl Folder {
+    fn new() -> Self {
+        Self {
+            root: tempfile::tempdir().expect("a temporary folder"),
+        }
+    }
+
+    fn open(&self) -> DiskStore {
+        DiskStore::open(self.root.path()).expect("an open store")
+    }
+
+    /// Paths below `clients/LABEL/` and contents of all verified files.
+    fn verified(&self) -> Vec<(String, String)> {
+        files(&self.root.path().join("clients"))
+            .into_iter()
+            .map(|path| {
+                let name = path
+                    .file_name()
+                    .expect("a name")
+                    .to_str()
+                    .expect("UTF-8")
+                    .to_owned();
+                (name, fs::read_to_string(path).expect("readable"))
+            })
+            .collect()
+    }
+
+    /// Contents of `incoming`.
+    fn incoming(&self) -> Vec<String> {
+        let mut contents: Vec<_> = files(&self.root.path().join("incoming"))
+            .into_iter()
+            .map(|path| fs::read_to_string(path).expect("readable"))
+            .collect();
+        contents.sort();
+        contents
+    }
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            found.extend(files(&path))
+        } else {
+            found.push(path)
+        }
+    }
+    found.sort();
+    found
+}
+
+async fn register(store: &DiskStore, id: ClientId, name: &str) -> bool {
+    store
+        .register(NewClient {
+            id,
+            name: name.into(),
+            version: 3,
+        })
+        .await
+        .expect("a store")
+}
+
+async fn upload(store: &DiskStore, id: ClientId, name: &str, plain: &str) -> VersionId {
+    let mut incoming = store.incoming().expect("a file");
+    incoming.write_all(plain.as_bytes()).expect("written");
+    incoming.sync().expect("synced");
+    let received = Received {
+        incoming,
+        name: name.into(),
+        size: plain.len() as u64,
+        content_size: 16,
+        cksum: 7,
+        version: 3,
+    };
+    store
+        .received(id, received)
+        .await
+        .expect("a store")
+        .expect("a client")
+}
+
+async fn verify(store: &DiskStore, name: &str, version: Option<VersionId>) -> Judged {
+    store
+        .verify(ALICE, name.into(), version)
+        .await
+        .expect("a store")
+}
+
+async fn remove(store: &DiskStore, name: &str, version: Option<VersionId>) -> Judged {
+    store
+        .remove_waiting(ALICE, name.into(), version)
+        .await
+        .expect("a store")
+}
+
+fn pairs<const N: usize>(pairs: [(&str, &str); N]) -> Vec<(String, String)> {
+    pairs.map(|(a, b)| (a.to_owned(), b.to_owned())).to_vec()
+}
+
+#[tokio::test]
+async fn keeps_clients_and_keys_over_a_restart() {
+    let folder = Folder::new();
+    let store = folder.open();
+    assert!(register(&store, ALICE, "Alice <é>").await);
+    assert!(!register(&store, BOB, "Alice <é>").await);
+    assert!(register(&store, BOB, "../..").await);
+    let client = store
+        .client(ALICE)
+        .await
+        .expect("a store")
+        .expect("a client");
+    assert!(client.aes_key.is_none());
+    let set = async |id, name: &str, key: &[u8; 16]| {
+        let (name, public_key) = (name.into(), vec![1; 160]);
+        let aes_key = AesKey::from_bytes(key).expect("16 bytes");
+        store
+            .set_keys(
+                id,
+                NewKeys {
+                    name,
+                    public_key,
+                    aes_key,
+                    version: 3,
+                },
+            )
+            .await
+    };
+    let nobody = ClientId::from_bytes([9; 16]);
+    for (id, name, key, expected) in [
+        (ALICE, "Alice <é>", b"the first key...", KeysSet::Done),
+        (ALICE, "Alice <é>", b"the second key..", KeysSet::Done),
+        (ALICE, "../..", b"not her name....", KeysSet::NameDiffers),
+        (
+            nobody,
+            "Alice <é>",
+            b"nobody's key....",
+            KeysSet::UnknownClient,
+        ),
+    ] {
+        assert_eq!(
+            set(id, name, key).await.expect("a store"),
+            expected,
+            "{name}"
+        );
+    }
+    drop(store);
+
+    let store = folder.open();
+    let client = store
+        .client(ALICE)
+        .await
+        .expect("a store")
+        .expect("a client");
+    assert_eq!(client.name, "Alice <é>");
+    assert_eq!(
+        client.aes_key.expect("a key").as_bytes(),
+        b"the second key.."
+    );
+    let (safe, random) = client.label.rsplit_once('-').expect("a label");
+    assert_eq!((safe, random.len()), ("Alice", 8));
+    let label = store
+        .client(BOB)
+        .await
+        .expect("a store")
+        .expect("a client")
+        .label;
+    assert!(label.starts_with("client-"), "{label}");
+    assert!(store.client(nobody).await.expect("a store").is_none());
+    let judged = store
+        .verify(nobody, "a".into(), None)
+        .await
+        .expect("a store");
+    assert_eq!(judged, Judged::UnknownClient);
+    let judged = store
+        .remove_waiting(nobody, "a".into(), None)
+        .await
+        .expect("a store");
+    assert_eq!(judged, Judged::UnknownClient);
+}
+
+#[tokio::test]
+async fn a_version_waits_until_it_is_judged() {
+    let folder = Folder::new();
+    let store = folder.open();
+    register(&store, ALICE, "alice").await;
+    assert_eq!(verify(&store, "a.txt", None).await, Judged::NothingWaiting);
+    upload(&store, ALICE, "a.txt", "one").await;
+    assert_eq!(folder.incoming(), ["one"]);
+    drop(store);
+
+    let store = folder.open();
+    assert_eq!(
+        (folder.incoming(), folder.verified()),
+        (vec!["one".into()], vec![])
+    );
+    assert_eq!(verify(&store, "a.txt", None).await, Judged::Honoured);
+    assert_eq!(
+        (folder.incoming(), folder.verified()),
+        (vec![], pairs([("a.txt", "one")]))
+    );
+    // Again, and after a restart.
+    assert_eq!(verify(&store, "a.txt", None).await, Judged::Honoured);
+    drop(store);
+    assert_eq!(
+        verify(&folder.open(), "a.txt", None).await,
+        Judged::Honoured
+    );
+}
+
+#[tokio::test]
+async fn verified_content_lives_until_its_successor_is_verified() {
+    let folder = Folder::new();
+    let store = folder.open();
+    register(&store, ALICE, "alice").await;
+    upload(&store, ALICE, "a", "one").await;
+    verify(&store, "a", None).await;
+    upload(&store, ALICE, "a", "two").await;
+    assert_eq!(folder.verified(), pairs([("a", "one")]));
+
+    assert_eq!(remove(&store, "a", None).await, Judged::Honoured);
+    assert_eq!(
+        (folder.incoming(), folder.verified()),
+        (vec![], pairs([("a", "one")]))
+    );
+    assert_eq!(remove(&store, "a", None).await, Judged::NothingWaiting);
+    assert_eq!(folder.verified(), pairs([("a", "one")]));
+
+    upload(&store, ALICE, "a", "three").await;
+    verify(&store, "a", None).await;
+    assert_eq!(
+        (folder.incoming(), folder.verified()),
+        (vec![], pairs([("a", "three")]))
+    );
+}
+
+#[tokio::test]
+async fn a_verdict_means_its_own_version_or_the_newest() {
+    let folder = Folder::new();
+    let store = folder.open();
+    register(&store, ALICE, "alice").await;
+    let one = upload(&store, ALICE, "a", "one").await;
+    let two = upload(&store, ALICE, "a", "two").await;
+    let three = upload(&store, ALICE, "a", "three").await;
+    assert!(one < two && two < three);
+
+    remove(&store, "a", None).await;
+    assert_eq!(folder.incoming(), ["one", "two"]);
+    remove(&store, "a", Some(one)).await;
+    assert_eq!(folder.incoming(), ["two"]);
+    // A version that is gone is not replaced by another one.
+    assert_eq!(remove(&store, "a", Some(one)).await, Judged::NothingWaiting);
+    assert_eq!(
+        verify(&store, "a", Some(three)).await,
+        Judged::NothingWaiting
+    );
+    assert_eq!(folder.incoming(), ["two"]);
+}
+
+#[tokio::test]
+async fn verdicts_in_another_order_than_uploads_keep_the_newest() {
+    let folder = Folder::new();
+    let store = folder.open();
+    register(&store, ALICE, "alice").await;
+    let old = upload(&store, ALICE, "a", "old").await;
+    let new = upload(&store, ALICE, "a", "new").await;
+    let newest = upload(&store, ALICE, "a", "newest").await;
+    assert_eq!(verify(&store, "a", Some(new)).await, Judged::Honoured);
+    assert_eq!(
+        (folder.incoming(), folder.verified()),
+        (vec!["newest".into()], pairs([("a", "new")]))
+    );
+    // Ended by the verdict on its successor, but right all the same.
+    assert_eq!(verify(&store, "a", Some(old)).await, Judged::Honoured);
+    assert_eq!(folder.verified(), pairs([("a", "new")]));
+    assert_eq!(verify(&store, "a", Some(newest)).await, Judged::Honoured);
+    assert_eq!(
+        (folder.incoming(), folder.verified()),
+        (vec![], pairs([("a", "newest")]))
+    );
+}
+
+#[tokio::test]
+async fn names_that_share_a_path_are_files_of_their_own() {
+    let folder = Folder::new();
+    let store = folder.open();
+    register(&store, ALICE, "alice").await;
+    register(&store, BOB, "bob").await;
+    for (name, plain) in [("x/A.txt", "one"), ("a.txt", "two"), (r"y\a.txt", "three")] {
+        upload(&store, ALICE, name, plain).await;
+        verify(&store, name, None).await;
+    }
+    upload(&store, BOB, "a.txt", "bob's").await;
+    store
+        .verify(BOB, "a.txt".into(), None)
+        .await
+        .expect("a store");
+    let verified = folder.verified();
+    let contents: Vec<_> = verified.iter().map(|(_, plain)| plain.as_str()).collect();
+    assert_eq!(verified.len(), 4, "{verified:?}");
+    for plain in ["one", "two", "three", "bob's"] {
+        assert!(contents.contains(&plain), "{verified:?}");
+    }
+    // The name holds its path for as long as it holds a version.
+    upload(&store, ALICE, "new.txt", "gone soon").await;
+    remove(&store, "new.txt", None).await;
+    upload(&store, ALICE, "dir/NEW.txt", "stays").await;
+    verify(&store, "dir/NEW.txt", None).await;
+    assert!(folder.verified().iter().any(|(name, _)| name == "NEW.txt"));
+}
+
+#[tokio::test]
+async fn a_request_that_fails_spoils_no_other_one() {
+    let folder = Folder::new();
+    let store = folder.open();
+    register(&store, ALICE, "alice").await;
+    let bad = async {
+        let received = Received {
+            incoming: store.incoming().expect("a file"),
+            name: "a/..".into(),
+            size: 0,
+            content_size: 16,
+            cksum: 0,
+            version: 3,
+        };
+        store.received(ALICE, received).await
+    };
+    let (bad, good) = tokio::join!(bad, upload(&store, ALICE, "good", "good"));
+    assert!(matches!(bad, Err(StoreError::FileName)));
+    assert_eq!(verify(&store, "good", Some(good)).await, Judged::Honoured);
+    assert_eq!(
+        (folder.incoming(), folder.verified()),
+        (vec![], pairs([("good", "good")]))
+    );
+}
+
+#[tokio::test]
+async fn start_removes_what_was_in_flight_and_finishes_what_was_decided() {
+    let folder = Folder::new();
+    let store = folder.open();
+    register(&store, ALICE, "alice").await;
+    upload(&store, ALICE, "waits", "waits").await;
+    upload(&store, ALICE, "judged", "judged").await;
+    verify(&store, "judged", None).await;
+    drop(store);
+
+    // As after a kill between the commit of a verdict and the move, with an upload on its way.
+    let incoming = folder.root.path().join("incoming");
+    fs::write(incoming.join("halfWritten"), "hal").expect("written");
+    let placed = files(&folder.root.path().join("clients")).remove(0);
+    let rows = rusqlite::Connection::open(folder.root.path().join("backup.db")).expect("rows");
+    let update = "UPDATE versions SET placed = 0 WHERE placed = 1 RETURNING stored_as";
+    let stored_as: String = rows
+        .query_row(update, [], |row| row.get(0))
+        .expect("one version is at its place");
+    drop(rows);
+    fs::rename(&placed, incoming.join(stored_as)).expect("moved back");
+    assert_eq!(folder.incoming(), ["hal", "judged", "waits"]);
+
+    let store = folder.open();
+    assert_eq!(folder.incoming(), ["waits"]);
+    assert_eq!(folder.verified(), pairs([("judged", "judged")]));
+    assert_eq!(verify(&store, "waits", None).await, Judged::Honoured);
+}
+
+#[tokio::test]
+async fn a_start_marks_moves_that_were_done_before_a_kill() {
+    let folder = Folder::new();
+    let store = folder.open();
+    register(&store, ALICE, "alice").await;
+    upload(&store, ALICE, "a", "one").await;
+    verify(&store, "a", None).await;
+    drop(store);
+    let open = || rusqlite::Connection::open(folder.root.path().join("backup.db")).expect("rows");
+    open()
+        .execute("UPDATE versions SET placed = 0", [])
+        .expect("a row");
+    drop(folder.open());
+    let placed: bool = open()
+        .query_row("SELECT placed FROM versions", [], |row| row.get(0))
+        .expect("one version");
+    assert!(placed);
+    assert_eq!(folder.verified(), pairs([("a", "one")]));
+}
+
+#[tokio::test]
+async fn many_requests_share_transactions_and_all_are_answered() {
+    let folder = Folder::new();
+    let store = std::sync::Arc::new(folder.open());
+    register(&store, ALICE, "alice").await;
+    let mut tasks = tokio::task::JoinSet::new();
+    for number in 0..100 {
+        let store = std::sync::Arc::clone(&store);
+        tasks.spawn(async move {
+            let (name, plain) = (format!("f{number}"), format!("plain {number}"));
+            let version = upload(&store, ALICE, &name, &plain).await;
+            verify(&store, &name, Some(version)).await
+        });
+    }
+    while let Some(judged) = tasks.join_next().await {
+        assert_eq!(judged.expect("no panic"), Judged::Honoured);
+    }
+    drop(store);
+    let verified = folder.verified();
+    assert_eq!(verified.len(), 100);
+    assert!(
+        verified
+            .iter()
+            .all(|(name, plain)| *plain == format!("plain {}", &name[1..]))
+    );
+}
+
+#[test]
+fn one_folder_serves_one_store() {
+    let folder = Folder::new();
+    let store = folder.open();
+    let second = DiskStore::open(folder.root.path());
+    assert!(matches!(second, Err(StoreError::InUse { .. })));
+    drop(store);
+    drop(folder.open());
+}
+
+#[test]
+fn refuses_databases_that_are_not_ours() {
+    let folder = Folder::new();
+    drop(folder.open());
+    let path = folder.root.path().join("backup.db");
+    let rows = rusqlite::Connection::open(&path).expect("rows");
+    rows.pragma_update(None, "user_version", 2)
+        .expect("written");
+    drop(rows);
+    let newer = DiskStore::open(folder.root.path());
+    assert!(matches!(
+        newer,
+        Err(StoreError::NewerDatabase {
+            found: 2,
+            known: 1,
+            ..
+        })
+    ));
+
+    fs::remove_file(&path).expect("removed");
+    let rows = rusqlite::Connection::open(&path).expect("rows");
+    rows.execute_batch("CREATE TABLE other (x)")
+        .expect("a table");
+    drop(rows);
+    let foreign = DiskStore::open(folder.root.path());
+    assert!(matches!(foreign, Err(StoreError::ForeignDatabase { .. })));
+
+    fs::write(
+        &path,
+        "certainly not a database, but long enough to be looked at",
+    )
+    .expect("written");
+    assert!(matches!(
+        DiskStore::open(folder.root.path()),
+        Err(StoreError::Database(_))
+    ));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn symbolic_links_are_not_followed_out_of_the_store() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let folder = Folder::new();
+    let outside = folder.root.path().join("outside");
+    fs::write(&outside, "untouched").expect("written");
+    let store = folder.open();
+    register(&store, ALICE, "alice").await;
+    upload(&store, ALICE, "a", "one").await;
+    verify(&store, "a", None).await;
+    let placed = files(&folder.root.path().join("clients")).remove(0);
+    fs::remove_file(&placed).expect("removed");
+    symlink(&outside, &placed).expect("linked");
+    upload(&store, ALICE, "a", "two").await;
+    verify(&store, "a", None).await;
+    assert_eq!(fs::read_to_string(&outside).expect("readable"), "untouched");
+    assert!(fs::symlink_metadata(&placed).expect("there").is_file());
+    // What clients back up is nobody else's business.
+    let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
+    assert_eq!(mode(&placed), 0o600);
+    assert_eq!(mode(placed.parent().expect("a folder")), 0o700);
+    assert_eq!(mode(&folder.root.path().join("backup.db")), 0o600);
+}
