@@ -402,6 +402,11 @@ impl Machine {
     }
 
     fn on_refused(&mut self, request: RequestKind) -> Result<Action, ClientError> {
+        if self.outstanding && !self.connected {
+            // It stopped reading before this request was out: that was about the verdict before.
+            self.confirm(Confirmation::Refused);
+            return self.begin(request);
+        }
         self.refusal = Some((request, self.refusals.saturating_add(1)));
         if request == RequestKind::Register {
             // Where the ID went that this name is held under, nobody here knows.
@@ -462,28 +467,14 @@ impl Machine {
     fn on_file_received(&mut self, answer: &FileReceived) -> Result<Action, ClientError> {
         self.check_client_id(answer.client_id, ResponseKind::FileReceived)?;
         self.confirm(Confirmation::Confirmed);
+        self.forget_refusals();
+        self.refused_here = false;
         let transmissions = self.dialect.transmissions;
         let after_wrong = self.dialect.after_wrong;
         let upload = self.file.as_mut().ok_or(ClientError::OutOfOrder)?;
-        if answer.content_size != upload.content_size {
-            return Err(PeerError::WrongContentSize {
-                expected: upload.content_size,
-                got: answer.content_size,
-            }
-            .into());
-        }
-        if answer.file_name != upload.file.name {
-            return Err(PeerError::WrongFileName {
-                expected: upload.file.name.clone(),
-                got: answer.file_name.clone(),
-            }
-            .into());
-        }
+        upload.check_echo(answer)?;
         let cksum = upload.cksum.ok_or(PeerError::ReceivedTooSoon)?;
         upload.server_cksum = answer.cksum;
-        self.refusals = 0;
-        self.refusal = None;
-        self.refused_here = false;
 
         if answer.cksum == cksum {
             return self.begin(RequestKind::Verdict(VerdictKind::Right));
@@ -628,6 +619,25 @@ impl Machine {
         let response = Response::decode_as(kind, &header, payload, &self.dialect)?;
         self.inbox = rest.to_vec();
         Ok(Next::Response(response))
+    }
+}
+
+impl Upload {
+    /// An answer that does not repeat the request is the answer to another one (PROTOCOL.md 6.2).
+    fn check_echo(&self, answer: &FileReceived) -> Result<(), PeerError> {
+        if answer.content_size != self.content_size {
+            return Err(PeerError::WrongContentSize {
+                expected: self.content_size,
+                got: answer.content_size,
+            });
+        }
+        if answer.file_name != self.file.name {
+            return Err(PeerError::WrongFileName {
+                expected: self.file.name.clone(),
+                got: answer.file_name.clone(),
+            });
+        }
+        Ok(())
     }
 }
 
