@@ -20,7 +20,7 @@ use clap::{
 /// the file. The identity is then `me.info` in the same folder. Options on the command line win
 /// over it; environment variables do not count.
 #[derive(Debug, Parser)]
-#[command(name = "backup-client", version, max_term_width = 100, after_help = exit_codes())]
+#[command(name = "backup-client", version, max_term_width = 100, args_override_self = true, after_help = exit_codes())]
 pub(crate) struct CommandLine {
     #[command(flatten)]
     pub(crate) options: Options,
@@ -108,14 +108,31 @@ pub(crate) enum KeyPerArg {
 }
 
 impl CommandLine {
-    /// Parses the process's arguments, or ends it with a message and code 2.
-    pub(crate) fn read() -> Self {
-        let matches = Self::command().get_matches();
-        let mut this = Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-        if this.verb.is_none() {
-            this.options.forget_environment(&matches);
-        }
-        this
+    /// Parses the process's arguments. Help, the version, and complaints for people end the process;
+    /// with `--json` among the arguments the complaint is handed back.
+    pub(crate) fn read() -> Result<Self, String> {
+        let parsed = Self::command().try_get_matches().and_then(|matches| {
+            let mut this = Self::from_arg_matches(&matches)?;
+            if this.verb.is_none() {
+                this.options.forget_environment(&matches);
+            }
+            Ok(this)
+        });
+        parsed.map_err(|error| {
+            if !error.use_stderr() || !std::env::args_os().any(|argument| argument == "--json") {
+                error.exit();
+            }
+            let text = error.to_string();
+            let lines = text
+                .lines()
+                .map(str::trim)
+                .take_while(|line| !line.starts_with("Usage:"));
+            let text = lines
+                .filter(|line| !line.is_empty())
+                .collect::<Vec<_>>()
+                .join(" ");
+            text.trim_start_matches("error: ").to_owned()
+        })
     }
 }
 

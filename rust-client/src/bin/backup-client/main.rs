@@ -21,7 +21,18 @@ use crate::output::{ClientLine, Output, Style, with_causes};
 use crate::resolve::{Plan, ResolveError, Task, info_folder, resolve};
 
 fn main() -> ExitCode {
-    let line = CommandLine::read();
+    let line = match CommandLine::read() {
+        Ok(line) => line,
+        Err(complaint) => {
+            let mut output = Output::new(Style {
+                json: true,
+                quiet: false,
+                verbose: false,
+            });
+            output.failure(Exit::Usage, &complaint, Some("see backup-client --help"));
+            return output.exit().into();
+        }
+    };
     let options = &line.options;
     let style = Style {
         json: options.json,

@@ -1,0 +1,260 @@
+//! Servers that refuse, lie, fall silent or go away: every exit code, and what is said.
+
+use std::net::TcpListener;
+
+use super::server::Fault;
+use super::{ONE_FILE, Place, bare, stderr, stdout};
+
+#[test]
+fn a_name_that_is_taken_stops_the_client() {
+    for (dialect, file_dialect) in [("seed", "auto"), ("readme", "auto"), ("readme", "readme")] {
+        let place = Place::new(dialect, Fault::None);
+        place.server.occupy("alice");
+        place.write("a", "1");
+        place.write("b", "2");
+        let run = place
+            .run(&["send", "a", "b", "--dialect", file_dialect])
+            .code(3);
+        let errors = stderr(&run);
+        assert!(
+            errors.starts_with("server responded with an error (register"),
+            "{errors}"
+        );
+        assert!(
+            errors.contains("fatal: a: the name \"alice\" is taken on 127.0.0.1:"),
+            "{errors}"
+        );
+        assert!(
+            errors.contains("choose another name with --name"),
+            "{errors}"
+        );
+        assert!(errors.contains("fatal: b: not tried"), "{errors}");
+        assert_eq!(place.server.requests(), ["register"]);
+        assert!(!place.path("id/me.info").exists());
+    }
+}
+
+#[test]
+fn a_wrong_cksum_is_answered_with_another_transmission() {
+    for dialect in ["seed", "readme"] {
+        let place = Place::new(dialect, Fault::WrongCksum(1));
+        place.write("a", "123456789");
+        let run = place.run(&["send", "a"]).success();
+        assert_eq!(stdout(&run), "a: 9 bytes, cksum 930766865, verified\n");
+        assert!(stderr(&run).contains("cksum was wrong; transmission 2"));
+        let requests = [
+            "register",
+            "send public key",
+            "send file",
+            "cksum wrong, sending again",
+        ];
+        assert_eq!(
+            place.server.requests(),
+            [&requests[..], &ONE_FILE[1..]].concat()
+        );
+    }
+}
+
+#[test]
+fn a_server_whose_cksum_is_always_wrong_is_given_up() {
+    for (dialect, transmissions) in [("seed", 3), ("readme", 4)] {
+        let place = Place::new(dialect, Fault::WrongCksum(u32::MAX));
+        place.write("a", "123456789");
+        let run = place.run(&["send", "a"]).code(4);
+        assert!(
+            stderr(&run).contains(&format!(
+                "stored something else each of {transmissions} times: cksum 930766864, not 930766865"
+            )),
+            "{}",
+            stderr(&run)
+        );
+        let requests = place.server.requests();
+        let sent = requests
+            .iter()
+            .filter(|request| *request == "send file")
+            .count();
+        assert_eq!(sent, transmissions);
+        assert_eq!(requests.last().unwrap(), "cksum wrong, giving up");
+        assert_eq!(place.server.uploads(), []);
+    }
+}
+
+#[test]
+fn a_file_that_is_given_up_does_not_hold_up_the_next() {
+    for (dialect, transmissions) in [("seed", 3), ("readme", 4)] {
+        let place = Place::new(dialect, Fault::WrongCksum(transmissions));
+        place.write("a", "1");
+        place.write("b", "2");
+        let run = place.run(&["send", "a", "b"]).code(4);
+        assert!(stdout(&run).starts_with("b: 1 bytes"));
+    }
+}
+
+#[test]
+fn a_refused_file_is_sent_three_times_in_all() {
+    for dialect in ["seed", "readme"] {
+        let place = Place::new(dialect, Fault::RefuseFile(2));
+        place.write("a", "1");
+        let run = place.run(&["send", "a"]).success();
+        assert_eq!(
+            stderr(&run),
+            "server responded with an error (send file, try 1 of 3)\n\
+             server responded with an error (send file, try 2 of 3)\n"
+        );
+
+        let place = Place::new(dialect, Fault::RefuseFile(3));
+        place.write("a", "1");
+        place.write("b", "2");
+        let run = place.run(&["send", "a", "b"]).code(3);
+        assert!(stderr(&run).contains("try 3 of 3"));
+        assert!(
+            stderr(&run).contains("refused \"send file\" 3 times"),
+            "{}",
+            stderr(&run)
+        );
+        assert!(stdout(&run).starts_with("b: 1 bytes"));
+    }
+}
+
+#[test]
+fn a_refused_key_ends_the_call() {
+    for dialect in ["seed", "readme"] {
+        for auto in ["auto", dialect] {
+            let place = Place::new(dialect, Fault::RefuseKey);
+            place.write("a", "1");
+            place.write("b", "2");
+            let run = place.run(&["send", "a", "b", "--dialect", auto]).code(3);
+            assert!(stderr(&run).contains("refused \"send public key\" 3 times"));
+            let keys = place
+                .server
+                .requests()
+                .iter()
+                .filter(|r| *r == "send public key")
+                .count();
+            assert_eq!(keys, 3);
+        }
+    }
+}
+
+#[test]
+fn a_refusal_in_the_middle_of_a_file_is_reported_as_one() {
+    for dialect in ["seed", "readme"] {
+        let place = Place::new(dialect, Fault::RefuseEarly);
+        let file = std::fs::File::create(place.path("large")).unwrap();
+        file.set_len(64 << 20).unwrap();
+        let run = place.run(&["send", "large"]).code(3);
+        let errors = stderr(&run);
+        assert!(errors.contains("refused \"send file\" 3 times"), "{errors}");
+        assert!(
+            !errors.contains("pipe") && !errors.contains("reset"),
+            "{errors}"
+        );
+    }
+}
+
+#[test]
+fn a_refused_verdict_is_a_refusal() {
+    for dialect in ["seed", "readme"] {
+        let place = Place::new(dialect, Fault::RefuseRight);
+        place.write("a", "1");
+        let run = place.run(&["send", "a"]).code(3);
+        assert!(
+            stderr(&run).contains("refused \"cksum right\""),
+            "{}",
+            stderr(&run)
+        );
+        assert_eq!(stdout(&run), "");
+    }
+}
+
+#[test]
+fn silence_after_the_verdict_is_a_warning() {
+    for dialect in ["seed", "readme"] {
+        let place = Place::new(dialect, Fault::SilentAfterVerdict);
+        place.write("a", "123456789");
+        let run = place.run(&["send", "a", "--timeout", "0.2"]);
+        let run = run.success();
+        assert_eq!(stdout(&run), "a: 9 bytes, cksum 930766865, unconfirmed\n");
+        assert!(stderr(&run).contains("warning: verdict not confirmed"));
+    }
+}
+
+#[test]
+fn what_answers_something_else_is_a_violation() {
+    for fault in [
+        Fault::Garbage,
+        Fault::Flip {
+            code: 2102,
+            offset: 9,
+        },
+        Fault::Flip {
+            code: 2102,
+            offset: 100,
+        },
+        Fault::Flip {
+            code: 2103,
+            offset: 0,
+        },
+        Fault::Flip {
+            code: 2103,
+            offset: 17,
+        },
+        Fault::Flip {
+            code: 2103,
+            offset: 20,
+        },
+    ] {
+        for dialect in ["seed", "readme"] {
+            let place = Place::new(dialect, fault);
+            place.write("a", "1");
+            let run = place.run(&["send", "a"]).code(6);
+            assert!(
+                stderr(&run).contains("violated the protocol"),
+                "{fault:?} {}",
+                stderr(&run)
+            );
+            assert!(place.server.uploads().iter().all(|upload| !upload.verified));
+        }
+    }
+}
+
+#[test]
+fn no_server_no_connection() {
+    // Bound and closed again: nothing listens there.
+    let address = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .to_string();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("a"), "1").unwrap();
+    let run = bare(folder.path())
+        .args([
+            "send",
+            "a",
+            "--name",
+            "alice",
+            "--identity",
+            "id",
+            "--server",
+            &address,
+        ])
+        .assert()
+        .code(5);
+    assert!(stderr(&run).contains(&format!("cannot connect to {address}: Connection refused")));
+}
+
+#[test]
+fn a_connection_that_is_lost_or_silent_is_told_apart() {
+    for dialect in ["seed", "readme"] {
+        let place = Place::new(dialect, Fault::CloseBeforeReceived);
+        place.write("a", "1");
+        let run = place.run(&["send", "a"]).code(5);
+        assert!(stderr(&run).contains("was lost while waiting for the answer to \"send file\""));
+
+        let place = Place::new(dialect, Fault::SilentAfterKey);
+        place.write("a", "1");
+        let run = place.run(&["send", "a", "--timeout", "0.2"]).code(5);
+        assert!(stderr(&run).contains("did not answer \"send public key\" in time"));
+    }
+}
