@@ -1,0 +1,85 @@
+// A server that does what a test tells it, on a loopback port of its own.
+
+#ifndef BACKUP_TESTS_SCRIPTED_SERVER_H
+#define BACKUP_TESTS_SCRIPTED_SERVER_H
+
+#include <exception>
+#include <functional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "bytes.h"
+#include "dialect.h"
+#include "files.h"
+#include "setup_files.h"
+#include "wire.h"
+
+namespace backup {
+namespace tests {
+
+// The server's side of one connection. Everything has a deadline and throws std::runtime_error when it passes or
+// when something else comes than was expected.
+class Peer {
+  public:
+    Peer(FileDescriptor socket, const Dialect& dialect) : socket_(std::move(socket)), dialect_(dialect) {}
+
+    struct RequestSeen {
+        RequestHeader header;
+        Bytes payload;
+    };
+
+    Bytes read(std::size_t count);
+    // What one read brings.
+    Bytes read_once();
+    // Reads a whole request and insists on its kind.
+    RequestSeen expect(Request kind);
+    void expect_end();
+    // Reads until the client goes or so many bytes are read.
+    void discard(std::size_t limit);
+    // True if nothing comes for a moment: for what must not be sent.
+    bool is_silent();
+    void send(const Bytes& bytes);
+    void respond(Response kind, const Bytes& payload);
+    // Header, then the payload after a pause, so that one read does not get both.
+    void respond_in_two_pieces(Response kind, const Bytes& payload);
+    void end_sending();
+    // Closes so that the client sees a reset.
+    void reset();
+
+  private:
+    FileDescriptor socket_;
+    const Dialect& dialect_;
+};
+
+class ScriptedServer {
+  public:
+    using Script = std::function<void(Peer&)>;
+
+    // One script for each connection, in the order of the connections. A connection is closed at the end of
+    // its script.
+    ScriptedServer(const Dialect& dialect, std::vector<Script> scripts);
+    ~ScriptedServer();
+    ScriptedServer(const ScriptedServer&) = delete;
+    ScriptedServer& operator=(const ScriptedServer&) = delete;
+
+    const Endpoint& endpoint() const { return endpoint_; }
+
+    // Waits until all scripts have run, and throws what went wrong in one of them.
+    void finish();
+
+  private:
+    void serve();
+
+    const Dialect& dialect_;
+    std::vector<Script> scripts_;
+    FileDescriptor listener_;
+    Endpoint endpoint_;
+    std::exception_ptr failure_;
+    std::thread thread_;
+};
+
+}  // namespace tests
+}  // namespace backup
+
+#endif
