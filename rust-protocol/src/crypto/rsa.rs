@@ -5,6 +5,7 @@ use std::fmt;
 use rsa::pkcs8::spki::SubjectPublicKeyInfoRef;
 use rsa::pkcs8::{DecodePrivateKey, EncodePrivateKey, EncodePublicKey};
 use rsa::rand_core::CryptoRng;
+use rsa::traits::PublicKeyParts;
 use rsa::{BoxedUint, pkcs1};
 use zeroize::Zeroizing;
 
@@ -169,6 +170,19 @@ impl PublicKey {
         &self.der
     }
 
+    /// The modulus: 128 bytes, most significant first.
+    #[must_use]
+    pub fn modulus(&self) -> Vec<u8> {
+        self.key.n_bytes().into()
+    }
+
+    /// The exponent: odd, from 3 to 127.
+    #[must_use]
+    pub fn exponent(&self) -> u8 {
+        // It has one byte by `parse`.
+        self.key.e_bytes().last().copied().unwrap_or_default()
+    }
+
     /// Wraps an AES key: RSAES-OAEP with SHA-1, MGF1 with SHA-1, and an empty label.
     ///
     /// # Errors
@@ -200,7 +214,6 @@ mod tests {
     use rsa::pkcs8::AssociatedOid;
     use rsa::pkcs8::der::asn1::{AnyRef, BitStringRef, UintRef};
     use rsa::pkcs8::der::{Decode, Encode};
-    use rsa::traits::PublicKeyParts;
 
     use super::*;
 

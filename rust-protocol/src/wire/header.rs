@@ -159,7 +159,9 @@ impl ResponseHeader {
 
     /// Judges code and payload size, before memory is set aside for the payload.
     ///
-    /// An acknowledgement may be empty or carry the client ID, in every dialect (PROTOCOL.md 2.12).
+    /// An acknowledgement may be empty or carry the client ID, in every dialect (PROTOCOL.md 2.12). A
+    /// refusal may carry it even where the dialect has it empty: some servers do that are otherwise
+    /// like it (PROTOCOL.md 2.13).
     ///
     /// # Errors
     ///
@@ -172,9 +174,11 @@ impl ResponseHeader {
             });
         };
         let expected = dialect.response_size(kind);
+        let got = self.payload_size;
         let fits = match kind {
-            ResponseKind::Acknowledged => self.payload_size == 0 || self.payload_size == expected,
-            _ => self.payload_size == expected,
+            ResponseKind::Acknowledged => got == 0 || got == expected,
+            ResponseKind::Refused => got == expected || got == ClientId::SIZE as u32,
+            _ => got == expected,
         };
         if fits {
             Ok(kind)

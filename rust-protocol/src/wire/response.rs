@@ -186,16 +186,6 @@ impl Response {
         dialect: &Dialect,
     ) -> Result<Self, DecodeError> {
         let kind = header.check(dialect)?;
-        Self::decode_as(kind, header, payload, dialect)
-    }
-
-    /// As [`Response::decode`], of a header that was already judged to be `kind`.
-    pub(crate) fn decode_as(
-        kind: ResponseKind,
-        header: &ResponseHeader,
-        payload: &[u8],
-        dialect: &Dialect,
-    ) -> Result<Self, DecodeError> {
         let mut r = Reader::new(payload, dialect.response_header_size());
         let response = match kind {
             ResponseKind::Registered => Self::Registered(Registered {

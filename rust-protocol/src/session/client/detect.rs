@@ -38,7 +38,7 @@ pub(super) fn detect(
         .collect();
     match fitting.as_slice() {
         [] => {
-            let header = header(first, bytes).and_then(|header| judge(&header, first));
+            let header = header(first, bytes).and_then(|header| header.check(first));
             Detected::None(header.err().unwrap_or(DecodeError::Truncated {
                 field: "response",
                 offset: 0,
@@ -71,7 +71,7 @@ struct Fit<'a> {
 /// ID is the client's, or can be one if it is new.
 fn fit<'a>(dialect: &'a Dialect, bytes: &[u8], client_id: Option<ClientId>) -> Option<Fit<'a>> {
     let header = header(dialect, bytes).ok()?;
-    let kind = judge(&header, dialect).ok()?;
+    let kind = header.check(dialect).ok()?;
     let payload = bytes.get(dialect.response_header_size()..)?;
     let fits = match kind {
         ResponseKind::Registered => !payload.starts_with(&[0, 0]),
@@ -93,23 +93,6 @@ fn fit<'a>(dialect: &'a Dialect, bytes: &[u8], client_id: Option<ClientId>) -> O
 fn header(dialect: &Dialect, bytes: &[u8]) -> Result<ResponseHeader, DecodeError> {
     let size = dialect.response_header_size();
     ResponseHeader::decode(bytes.get(..size).unwrap_or(bytes), dialect)
-}
-
-/// As [`ResponseHeader::check`], but lets a refusal bring a client ID where the dialect has none: some
-/// servers that are otherwise like that do so (PROTOCOL.md 2.13).
-pub(super) fn judge(
-    header: &ResponseHeader,
-    dialect: &Dialect,
-) -> Result<ResponseKind, DecodeError> {
-    header.check(dialect).or_else(|error| {
-        let kind = dialect.response_kind(header.code);
-        let client_id = u32::try_from(ClientId::SIZE).ok();
-        if kind == Some(ResponseKind::Refused) && Some(header.payload_size) == client_id {
-            Ok(ResponseKind::Refused)
-        } else {
-            Err(error)
-        }
-    })
 }
 
 /// Whether a client can speak to servers of either dialect before it knows which it is.

@@ -2,7 +2,7 @@
 
 use rsa::rand_core::CryptoRng;
 
-use super::detect::{Detected, detect, judge, same_requests};
+use super::detect::{Detected, detect, same_requests};
 use super::{
     Action, ClientError, ClientOptions, Confirmation, Event, File, FileOutcome, PeerError, TRIES,
 };
@@ -609,14 +609,14 @@ impl Machine {
             return Ok(Next::NeedMore(header_size));
         };
         let header = ResponseHeader::decode(header, &self.dialect)?;
-        let kind = judge(&header, &self.dialect)?;
+        header.check(&self.dialect)?;
         self.server_version = Some(header.version);
 
         let payload_size = usize::try_from(header.payload_size).unwrap_or(usize::MAX);
         let Some((payload, rest)) = payload.split_at_checked(payload_size) else {
             return Ok(Next::NeedMore(header_size.saturating_add(payload_size)));
         };
-        let response = Response::decode_as(kind, &header, payload, &self.dialect)?;
+        let response = Response::decode(&header, payload, &self.dialect)?;
         self.inbox = rest.to_vec();
         Ok(Next::Response(response))
     }
