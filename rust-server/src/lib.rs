@@ -31,5 +31,5 @@ mod text;
 mod upload;
 
 pub use config::{Config, Limits, PortInfoError, read_port_info};
-pub use platform::stop_signal;
+pub use platform::{raise_file_limit, stop_signal};
 pub use server::{ServeError, Server};

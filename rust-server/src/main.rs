@@ -24,6 +24,7 @@ fn main() -> Exit {
         Ok(resolved) => resolved,
         Err(error) => return failed(Exit::Usage, &error, "put a port into it, or use --listen"),
     };
+    backup_server::raise_file_limit();
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -1,4 +1,4 @@
-//! What only some systems have: file modes, folders that can be synced, signals.
+//! What only some systems have: file modes, folders that can be synced, limits, signals.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -29,6 +29,20 @@ pub(crate) fn sync_dir(path: &Path) -> io::Result<()> {
         File::open(path)?.sync_all()
     } else {
         Ok(())
+    }
+}
+
+/// Lets the process open as many files as the system allows it to: an upload takes two, and the
+/// usual limit is meant for programs that use `select`.
+pub fn raise_file_limit() {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, getrlimit, setrlimit};
+        let mut limit = getrlimit(Resource::Nofile);
+        limit.current = limit.maximum;
+        if let Err(error) = setrlimit(Resource::Nofile, limit) {
+            tracing::debug!(%error, "the limit of open files stays as it is");
+        }
     }
 }
 

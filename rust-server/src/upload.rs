@@ -63,22 +63,22 @@ pub(crate) async fn receive<S: Store>(
     let mut unread = u64::from(size);
     let mut filling = Vec::new();
     let mut capacity = FIRST_BUFFER;
-    let mut worker = Worker::Idle(Box::new(Job::new(Arc::clone(store), key)), Vec::new());
+    let mut worker = Worker::Idle((Box::new(Job::new(Arc::clone(store), key)), Vec::new()));
     loop {
         // A multiple of 16 as long as it is not the last one.
         let next = usize::try_from(unread).unwrap_or(usize::MAX).min(capacity);
         filling.resize(next, 0);
         if let Err(error) = stream.read_exact(&mut filling).await {
             // First the file, then the connection: whoever sees it end finds nothing left over.
-            let idle = worker.finish().await;
-            let _ = spawn_blocking(move || drop(idle)).await;
+            let rested = worker.finish().await;
+            let _ = spawn_blocking(move || drop(rested)).await;
             return Err(error);
         }
         unread -= next as u64;
         capacity = BUFFER.min(capacity * 4);
 
         let (mut job, spare) = match worker.finish().await {
-            Ok(idle) => idle,
+            Ok(rested) => rested,
             Err(cause) => return Ok(Err(Spoilt { cause, unread })),
         };
         let full = std::mem::replace(&mut filling, spare);
@@ -97,22 +97,24 @@ pub(crate) async fn receive<S: Store>(
     }
 }
 
-/// The job of an upload and the buffer that it has taken, or the thread that works on them.
+/// The blocking part of an upload, and the buffer that it has taken.
+type Rested<S> = (Box<Job<S>>, Vec<u8>);
+
+/// Whoever has them: us, or a thread that works.
 enum Worker<S: Store> {
-    Idle(Box<Job<S>>, Vec<u8>),
-    Busy(JoinHandle<Result<(Box<Job<S>>, Vec<u8>), Cause>>),
+    Idle(Rested<S>),
+    Busy(JoinHandle<Result<Rested<S>, Cause>>),
 }
 
 impl<S: Store> Worker<S> {
-    async fn finish(self) -> Result<(Box<Job<S>>, Vec<u8>), Cause> {
+    async fn finish(self) -> Result<Rested<S>, Cause> {
         match self {
-            Self::Idle(job, buffer) => Ok((job, buffer)),
+            Self::Idle(rested) => Ok(rested),
             Self::Busy(work) => work.await.unwrap_or(Err(Cause::Panic)),
         }
     }
 }
 
-/// The part of an upload that blocks.
 struct Job<S: Store> {
     store: Arc<S>,
     /// Created with the first plaintext.

@@ -291,3 +291,24 @@ fn the_log_holds_no_credential_and_no_control_character() {
         assert!(!log.contains(secret), "{secret:?} in {log}");
     }
 }
+
+/// The same as `memory_does_not_grow_with_the_file`, at a size that shows it beyond doubt.
+#[cfg(target_os = "linux")]
+#[test]
+#[ignore = "needs 3 GiB of disk, and a release build to be quick"]
+fn a_file_of_3_gib_takes_no_more_memory_than_a_small_one() {
+    let data = Data::new();
+    let server = Server::start(data.path(), &Dialect::all()[0], &[]);
+    let mut client = Client::ready(&server, "alice");
+    let size = 3 << 30;
+    let started = std::time::Instant::now();
+    let expected = client.stream_file("large", size, |chunk, number| {
+        chunk.clear();
+        chunk.extend(std::iter::repeat_n(number as u8, 256 << 10));
+    });
+    assert_eq!(client.read_cksum(), expected);
+    let (time, peak) = (started.elapsed(), server.peak_memory());
+    println!("{size} bytes in {time:?}, at most {peak} bytes of memory");
+    assert!(peak < 32 << 20, "{peak} bytes");
+    client.right("large");
+}

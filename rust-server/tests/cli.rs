@@ -293,3 +293,31 @@ fn outlives_a_lack_of_descriptors() {
         "{complaints} complaints in {log}"
     );
 }
+
+#[cfg(unix)]
+#[test]
+fn a_disk_that_takes_no_more_refuses_the_file_and_nothing_else() {
+    let folder = Data::new();
+    let mut command = Command::new("sh");
+    // A limit on the size of a file stands in for a full disk: half a MiB, in units of 512 bytes.
+    let script =
+        r#"trap '' XFSZ; ulimit -f 1024 && exec "$0" serve --listen 127.0.0.1:0 --data data"#;
+    command
+        .current_dir(folder.path())
+        .args(["-c", script, PROGRAM]);
+    let server = Server::spawn(command, &Dialect::all()[0]);
+    let mut client = Client::ready(&server, "alice");
+    let large = client.file("large", &common::bytes(3 << 20, 1));
+    client.write(&large);
+    client.refused();
+    assert_eq!(
+        fs::read_dir(folder.path().join("data/incoming"))
+            .expect("a folder")
+            .count(),
+        0
+    );
+    client.send_file("small", b"plain");
+    client.right("small");
+    let log = server.kill();
+    assert!(log.contains("cannot write the content"), "{log}");
+}

@@ -16,7 +16,6 @@ use common::{Client, Data, Server, bytes, name};
 /// Requests by the offsets of their fields, so that any of them can be spoilt.
 struct Field;
 impl Field {
-    const CODE: usize = 17;
     const PAYLOAD_SIZE: usize = 19;
     const PAYLOAD: usize = 23;
     const CONTENT_SIZE: usize = Self::PAYLOAD + 16;

@@ -7,6 +7,8 @@
 
 mod layout;
 mod path;
+mod recover;
+mod rows;
 mod schema;
 mod sqlite;
 mod writer;

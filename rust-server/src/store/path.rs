@@ -108,8 +108,11 @@ fn with_suffix(base: &str, digits: &str) -> String {
     } else {
         (base, "")
     };
-    let stem = &stem[..stem.floor_char_boundary(room - extension.len())];
-    format!("{stem}~{digits}{extension}")
+    let mut end = stem.len().min(room - extension.len());
+    while !stem.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}~{digits}{extension}", &stem[..end])
 }
 
 #[cfg(test)]
@@ -229,7 +232,7 @@ mod tests {
         let long = "x".repeat(254);
         assert_eq!(alone(&long).as_deref(), Some(long.as_str()));
         for name in [
-            long.clone(),
+            long,
             format!("{}.txt", "x".repeat(250)),
             format!("x.{}", "y".repeat(252)),
             "é".repeat(127),

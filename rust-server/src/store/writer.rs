@@ -41,9 +41,9 @@ pub(super) enum Effect {
 }
 
 /// One request: run in a transaction, answered after its commit.
-pub(super) struct Job(
-    Box<dyn FnOnce(&mut Transaction<'_>, &mut Vec<Effect>) -> Answer + Send + 'static>,
-);
+pub(super) struct Job(Box<Work>);
+
+type Work = dyn FnOnce(&mut Transaction<'_>, &mut Vec<Effect>) -> Answer + Send;
 
 /// Told whether the transaction of the request is durable.
 type Answer = Box<dyn FnOnce(Result<(), Arc<StoreError>>)>;

@@ -10,12 +10,12 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use backup_protocol::Dialect;
-use backup_protocol::crypto::{AesKey, KeyPair, encrypt};
+use backup_protocol::crypto::{AesKey, Encryptor, KeyPair, encrypt};
 use backup_protocol::wire::{
     ClientId, FileReceived, Name, Register, Request, Response, ResponseHeader, SendFile,
     SendPublicKey, VERSION, Verdict, VerdictKind,
 };
+use backup_protocol::{Cksum, Dialect};
 use tempfile::TempDir;
 
 /// No test waits longer for anything; none that passes waits nearly as long.
@@ -247,6 +247,45 @@ impl Client {
             cksum,
         };
         assert_eq!(self.read(), Response::FileReceived(expected));
+    }
+
+    /// Sends a file of `size` bytes that never is in memory, in chunks that `fill` makes; its cksum.
+    pub fn stream_file(
+        &mut self,
+        file: &str,
+        size: u64,
+        mut fill: impl FnMut(&mut Vec<u8>, u64),
+    ) -> u32 {
+        let content_size = self.dialect.content_size(size).expect("fits");
+        let request = Request::SendFile(SendFile {
+            content_size,
+            file_name: name(file),
+        });
+        let message = self.encode(&request);
+        self.write(&message);
+        let mut encryptor = Encryptor::new(self.aes.as_ref().expect("a key"));
+        let (mut cksum, mut chunk) = (Cksum::new(), Vec::new());
+        for number in 0.. {
+            fill(&mut chunk, number);
+            let left = size - cksum.size();
+            chunk.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+            if chunk.is_empty() {
+                break;
+            }
+            cksum.update(&chunk);
+            encryptor.update_in_place(&mut chunk);
+            self.write(&chunk);
+        }
+        encryptor.finish(&mut chunk);
+        self.write(&chunk);
+        cksum.finish()
+    }
+
+    pub fn read_cksum(&mut self) -> u32 {
+        match self.read() {
+            Response::FileReceived(received) => received.cksum,
+            other => panic!("{other:?}"),
+        }
     }
 
     /// Judges a file right, and sees the verdict through.

@@ -1,0 +1,295 @@
+//! What each request does to the rows. All of it runs in a transaction of the writer.
+
+use std::time::SystemTime;
+
+use backup_protocol::crypto::AesKey;
+use backup_protocol::wire::ClientId;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::layout::IncomingFile;
+use super::path::{path_for, path_key};
+use super::writer::Effect;
+use super::{Client, Judged, KeysSet, NewClient, NewKeys, Received, StoreError, VersionId};
+
+pub(super) fn register(rows: &Connection, client: &NewClient) -> Result<bool, StoreError> {
+    let taken = rows
+        .prepare_cached("SELECT 1 FROM clients WHERE name = ?")?
+        .exists([&client.name])?;
+    if taken {
+        return Ok(false);
+    }
+    let mut insert = rows.prepare_cached(
+        "INSERT INTO clients (id, name, label, version, registered_at, last_seen_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?5) ON CONFLICT (label) DO NOTHING",
+    )?;
+    loop {
+        let label = new_label(&client.name);
+        if insert.execute(params![
+            client.id.as_bytes(),
+            client.name,
+            label,
+            client.version,
+            now()
+        ])? == 1
+        {
+            return Ok(true);
+        }
+    }
+}
+
+pub(super) fn client(rows: &Connection, id: ClientId) -> Result<Option<Client>, StoreError> {
+    let mut select =
+        rows.prepare_cached("SELECT name, label, aes_key FROM clients WHERE id = ?")?;
+    let client = select.query_row([id.as_bytes()], |row| {
+        let aes_key = row.get_ref(2)?.as_blob_or_null()?.map(AesKey::from_bytes);
+        let aes_key = aes_key.and_then(Result::ok);
+        Ok(Client {
+            name: row.get(0)?,
+            label: row.get(1)?,
+            aes_key,
+        })
+    });
+    Ok(client.optional()?)
+}
+
+pub(super) fn set_keys(
+    rows: &Connection,
+    id: ClientId,
+    keys: &NewKeys,
+) -> Result<KeysSet, StoreError> {
+    let mut select = rows.prepare_cached("SELECT name FROM clients WHERE id = ?")?;
+    let name: Option<String> = select
+        .query_row([id.as_bytes()], |row| row.get(0))
+        .optional()?;
+    match name {
+        None => return Ok(KeysSet::UnknownClient),
+        Some(name) if name != keys.name => return Ok(KeysSet::NameDiffers),
+        Some(_) => {}
+    }
+    let mut update = rows.prepare_cached(
+        "UPDATE clients SET public_key = ?, aes_key = ?, version = ?, last_seen_at = ?
+         WHERE id = ?",
+    )?;
+    let (public, aes) = (keys.public_key.as_slice(), keys.aes_key.as_bytes());
+    update.execute(params![public, aes, keys.version, now(), id.as_bytes()])?;
+    Ok(KeysSet::Done)
+}
+
+/// PROTOCOL.md 7.1: the safe characters of the name, at most 32, and 8 random hex digits.
+fn new_label(name: &str) -> String {
+    let safe = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    let mut label: String = name.chars().filter(safe).take(32).collect();
+    if label.is_empty() {
+        label.push_str("client");
+    }
+    format!("{label}-{:08x}", rand::random::<u32>())
+}
+
+pub(super) fn received(
+    rows: &Connection,
+    effects: &mut Vec<Effect>,
+    id: ClientId,
+    upload: Received<IncomingFile>,
+) -> Result<Option<VersionId>, StoreError> {
+    let now = now();
+    let client: Option<i64> = rows
+        .prepare_cached(
+            "UPDATE clients SET version = ?, last_seen_at = ? WHERE id = ? RETURNING number",
+        )?
+        .query_row(params![upload.version, now, id.as_bytes()], |row| {
+            row.get(0)
+        })
+        .optional()?;
+    let Some(client) = client else {
+        return Ok(None);
+    };
+    let file = match file(rows, id, &upload.name)? {
+        Some(file) => file.number,
+        None => new_file(rows, client, &upload.name)?,
+    };
+    let Some(stored_as) = upload.incoming.stored_as() else {
+        return Err(StoreError::Closed);
+    };
+    let number = rows
+        .prepare_cached(
+            "INSERT INTO versions (file, stored_as, size, content_size, cksum, received_at)
+             VALUES (?, ?, ?, ?, ?, ?)",
+        )?
+        .insert(params![
+            file,
+            stored_as,
+            // At most what a 4-byte content size can hold.
+            upload.size.cast_signed(),
+            upload.content_size,
+            upload.cksum,
+            now
+        ])?;
+    effects.push(Effect::Keep(upload.incoming));
+    Ok(Some(VersionId(number)))
+}
+
+fn new_file(rows: &Connection, client: i64, name: &str) -> Result<i64, StoreError> {
+    let mut select =
+        rows.prepare_cached("SELECT 1 FROM files WHERE client = ? AND path_key = ?")?;
+    let path = path_for(name, |key| select.exists(params![client, key]))?;
+    let Some(path) = path else {
+        return Err(StoreError::FileName);
+    };
+    let mut insert = rows
+        .prepare_cached("INSERT INTO files (client, name, path, path_key) VALUES (?, ?, ?, ?)")?;
+    Ok(insert.insert(params![client, name, path, path_key(&path)])?)
+}
+
+pub(super) fn verify(
+    rows: &Connection,
+    effects: &mut Vec<Effect>,
+    id: ClientId,
+    name: &str,
+    version: Option<VersionId>,
+) -> Result<Judged, StoreError> {
+    let Some(file) = file(rows, id, name)? else {
+        return nothing_waiting(rows, id);
+    };
+    let verified: Option<i64> = rows
+        .prepare_cached(
+            "SELECT number FROM versions WHERE file = ? AND verified_at IS NOT NULL
+             ORDER BY number DESC LIMIT 1",
+        )?
+        .query_row([file.number], |row| row.get(0))
+        .optional()?;
+    let Some(waiting) = waiting(rows, file.number, version)? else {
+        let repeated = verified.is_some();
+        return Ok(if repeated {
+            Judged::Honoured
+        } else {
+            Judged::NothingWaiting
+        });
+    };
+    if verified.is_some_and(|verified| verified > waiting.number) {
+        // Right, but a newer version was judged first and is the file now.
+        delete_version(rows, waiting.number)?;
+        effects.push(Effect::Discard {
+            stored_as: waiting.stored_as,
+        });
+        return Ok(Judged::Honoured);
+    }
+    let mut older = rows.prepare_cached(
+        "DELETE FROM versions WHERE file = ? AND number < ? RETURNING stored_as, placed",
+    )?;
+    let ended = older.query_map(params![file.number, waiting.number], |row| {
+        Ok((row.get::<_, String>(0)?, row.get::<_, bool>(1)?))
+    })?;
+    for ended in ended {
+        let (stored_as, placed) = ended?;
+        // What is at its place already is replaced there.
+        if !placed {
+            effects.push(Effect::Discard { stored_as });
+        }
+    }
+    rows.prepare_cached("UPDATE versions SET verified_at = ? WHERE number = ?")?
+        .execute(params![now(), waiting.number])?;
+    effects.push(Effect::Place {
+        version: VersionId(waiting.number),
+        stored_as: waiting.stored_as,
+        label: file.label,
+        path: file.path,
+    });
+    Ok(Judged::Honoured)
+}
+
+pub(super) fn remove_waiting(
+    rows: &Connection,
+    effects: &mut Vec<Effect>,
+    id: ClientId,
+    name: &str,
+    version: Option<VersionId>,
+) -> Result<Judged, StoreError> {
+    let Some(file) = file(rows, id, name)? else {
+        return nothing_waiting(rows, id);
+    };
+    let Some(waiting) = waiting(rows, file.number, version)? else {
+        return Ok(Judged::NothingWaiting);
+    };
+    delete_version(rows, waiting.number)?;
+    effects.push(Effect::Discard {
+        stored_as: waiting.stored_as,
+    });
+    // A name that holds nothing holds no path either.
+    rows.prepare_cached(
+        "DELETE FROM files WHERE number = ?1
+         AND NOT EXISTS (SELECT 1 FROM versions WHERE file = ?1)",
+    )?
+    .execute([file.number])?;
+    Ok(Judged::Honoured)
+}
+
+/// The answer where there is no file, and perhaps no client either.
+fn nothing_waiting(rows: &Connection, id: ClientId) -> Result<Judged, StoreError> {
+    let mut select = rows.prepare_cached("SELECT 1 FROM clients WHERE id = ?")?;
+    let known = select.exists([id.as_bytes()])?;
+    Ok(if known {
+        Judged::NothingWaiting
+    } else {
+        Judged::UnknownClient
+    })
+}
+
+struct File {
+    number: i64,
+    label: String,
+    path: String,
+}
+
+fn file(rows: &Connection, id: ClientId, name: &str) -> Result<Option<File>, StoreError> {
+    let mut select = rows.prepare_cached(
+        "SELECT files.number, label, path FROM files JOIN clients ON client = clients.number
+         WHERE clients.id = ? AND files.name = ?",
+    )?;
+    let file = select.query_row(params![id.as_bytes(), name], |row| {
+        Ok(File {
+            number: row.get(0)?,
+            label: row.get(1)?,
+            path: row.get(2)?,
+        })
+    });
+    Ok(file.optional()?)
+}
+
+struct Waiting {
+    number: i64,
+    stored_as: String,
+}
+
+/// The version that a verdict means, if it is waiting.
+fn waiting(
+    rows: &Connection,
+    file: i64,
+    version: Option<VersionId>,
+) -> Result<Option<Waiting>, StoreError> {
+    let mut select = rows.prepare_cached(
+        "SELECT number, stored_as FROM versions
+         WHERE file = ?1 AND verified_at IS NULL AND (?2 IS NULL OR number = ?2)
+         ORDER BY number DESC LIMIT 1",
+    )?;
+    let waiting = select.query_row(params![file, version.map(|id| id.0)], |row: &Row<'_>| {
+        Ok(Waiting {
+            number: row.get(0)?,
+            stored_as: row.get(1)?,
+        })
+    });
+    Ok(waiting.optional()?)
+}
+
+pub(super) fn delete_version(rows: &Connection, number: i64) -> Result<(), StoreError> {
+    rows.prepare_cached("DELETE FROM versions WHERE number = ?")?
+        .execute([number])?;
+    Ok(())
+}
+
+/// Milliseconds since 1970.
+fn now() -> i64 {
+    let since = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}

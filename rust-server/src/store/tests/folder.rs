@@ -1,0 +1,128 @@
+//! The data folder: what a kill leaves, whose it is, what is not followed.
+
+use std::fs;
+use std::path::Path;
+
+use super::*;
+
+#[tokio::test]
+async fn start_removes_what_was_in_flight_and_finishes_what_was_decided() {
+    let folder = Folder::new();
+    let store = folder.open();
+    register(&store, ALICE, "alice").await;
+    upload(&store, ALICE, "waits", "waits").await;
+    upload(&store, ALICE, "judged", "judged").await;
+    verify(&store, "judged", None).await;
+    drop(store);
+
+    // As after a kill between the commit of a verdict and the move, with an upload on its way.
+    let incoming = folder.root.path().join("incoming");
+    fs::write(incoming.join("halfWritten"), "hal").expect("written");
+    let placed = files(&folder.root.path().join("clients")).remove(0);
+    let rows = rusqlite::Connection::open(folder.root.path().join("backup.db")).expect("rows");
+    let update = "UPDATE versions SET placed = 0 WHERE placed = 1 RETURNING stored_as";
+    let stored_as: String = rows
+        .query_row(update, [], |row| row.get(0))
+        .expect("one version is at its place");
+    drop(rows);
+    fs::rename(&placed, incoming.join(stored_as)).expect("moved back");
+    assert_eq!(folder.incoming(), ["hal", "judged", "waits"]);
+
+    let store = folder.open();
+    assert_eq!(folder.incoming(), ["waits"]);
+    assert_eq!(folder.verified(), pairs([("judged", "judged")]));
+    assert_eq!(verify(&store, "waits", None).await, Judged::Honoured);
+}
+
+#[tokio::test]
+async fn a_start_marks_moves_that_were_done_before_a_kill() {
+    let folder = Folder::new();
+    let store = folder.open();
+    register(&store, ALICE, "alice").await;
+    upload(&store, ALICE, "a", "one").await;
+    verify(&store, "a", None).await;
+    drop(store);
+    let open = || rusqlite::Connection::open(folder.root.path().join("backup.db")).expect("rows");
+    open()
+        .execute("UPDATE versions SET placed = 0", [])
+        .expect("a row");
+    drop(folder.open());
+    let placed: bool = open()
+        .query_row("SELECT placed FROM versions", [], |row| row.get(0))
+        .expect("one version");
+    assert!(placed);
+    assert_eq!(folder.verified(), pairs([("a", "one")]));
+}
+
+#[test]
+fn one_folder_serves_one_store() {
+    let folder = Folder::new();
+    let store = folder.open();
+    let second = DiskStore::open(folder.root.path());
+    assert!(matches!(second, Err(StoreError::InUse { .. })));
+    drop(store);
+    drop(folder.open());
+}
+
+#[test]
+fn refuses_databases_that_are_not_ours() {
+    let folder = Folder::new();
+    drop(folder.open());
+    let path = folder.root.path().join("backup.db");
+    let rows = rusqlite::Connection::open(&path).expect("rows");
+    rows.pragma_update(None, "user_version", 2)
+        .expect("written");
+    drop(rows);
+    let newer = DiskStore::open(folder.root.path());
+    assert!(matches!(
+        newer,
+        Err(StoreError::NewerDatabase {
+            found: 2,
+            known: 1,
+            ..
+        })
+    ));
+
+    fs::remove_file(&path).expect("removed");
+    let rows = rusqlite::Connection::open(&path).expect("rows");
+    rows.execute_batch("CREATE TABLE other (x)")
+        .expect("a table");
+    drop(rows);
+    let foreign = DiskStore::open(folder.root.path());
+    assert!(matches!(foreign, Err(StoreError::ForeignDatabase { .. })));
+
+    fs::write(
+        &path,
+        "certainly not a database, but long enough to be looked at",
+    )
+    .expect("written");
+    assert!(matches!(
+        DiskStore::open(folder.root.path()),
+        Err(StoreError::Database(_))
+    ));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn symbolic_links_are_not_followed_out_of_the_store() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let folder = Folder::new();
+    let outside = folder.root.path().join("outside");
+    fs::write(&outside, "untouched").expect("written");
+    let store = folder.open();
+    register(&store, ALICE, "alice").await;
+    upload(&store, ALICE, "a", "one").await;
+    verify(&store, "a", None).await;
+    let placed = files(&folder.root.path().join("clients")).remove(0);
+    fs::remove_file(&placed).expect("removed");
+    symlink(&outside, &placed).expect("linked");
+    upload(&store, ALICE, "a", "two").await;
+    verify(&store, "a", None).await;
+    assert_eq!(fs::read_to_string(&outside).expect("readable"), "untouched");
+    assert!(fs::symlink_metadata(&placed).expect("there").is_file());
+    // What clients back up is nobody else's business.
+    let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
+    assert_eq!(mode(&placed), 0o600);
+    assert_eq!(mode(placed.parent().expect("a folder")), 0o700);
+    assert_eq!(mode(&folder.root.path().join("backup.db")), 0o600);
+}
