@@ -3,8 +3,10 @@
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
 use std::collections::{BTreeMap, VecDeque};
+use std::convert::Infallible;
 
 use backup_protocol::crypto::{AesKey, Decryptor, KeyPair, encrypt};
+use backup_protocol::rand_core::{TryCryptoRng, TryRng};
 use backup_protocol::session::client::{self, ClientSession, Event, File, FileOutcome};
 use backup_protocol::session::server::{self, Answer, Ask, Content, ServerSession, UploadId};
 use backup_protocol::session::{ClientError, ClientOptions, Refusal};
@@ -34,6 +36,8 @@ pub struct Store {
     pub refuse: Option<(&'static str, Refusal, u32)>,
     /// How often to let it pass before.
     pub refuse_after: u32,
+    /// The ID of the next client, in place of one by chance.
+    pub next_id: Option<ClientId>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -70,7 +74,8 @@ impl Store {
                 if self.clients.values().any(|(taken, _)| *taken == name) {
                     return Err(Refusal::NameTaken);
                 }
-                let id = ClientId::generate(&mut rand::rng());
+                let by_chance = || ClientId::generate(&mut rand::rng());
+                let id = self.next_id.take().unwrap_or_else(by_chance);
                 self.clients.insert(id, (name, None));
                 Ok(Answer::Registered(id))
             }
@@ -240,10 +245,41 @@ impl Connection {
                     return;
                 }
             };
-            self.action = self.session.handle(event, &mut rand::rng());
+            let mut rng = Chance {
+                first: &mut world.next_aes_key,
+            };
+            self.action = self.session.handle(event, &mut rng);
         }
     }
 }
+
+/// Random numbers, whose first bytes can be chosen.
+struct Chance<'a> {
+    first: &'a mut Vec<u8>,
+}
+
+impl TryRng for Chance<'_> {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        rand::rng().try_next_u32()
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        rand::rng().try_next_u64()
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        if self.first.is_empty() {
+            return rand::rng().try_fill_bytes(bytes);
+        }
+        bytes.copy_from_slice(self.first);
+        self.first.clear();
+        Ok(())
+    }
+}
+
+impl TryCryptoRng for Chance<'_> {}
 
 /// A server, its store, and what happened to it.
 pub struct World {
@@ -255,6 +291,8 @@ pub struct World {
     /// How many files get a wrong cksum, from now on.
     pub wrong_cksums: u32,
     pub discard_limit: u64,
+    /// The AES key that the server makes next, in place of one by chance.
+    pub next_aes_key: Vec<u8>,
     /// How many bytes go over the connection at a time.
     pub chunk: usize,
     /// The writes of the client.
@@ -270,6 +308,7 @@ impl World {
             content_keys: Vec::new(),
             wrong_cksums: 0,
             discard_limit: server::DEFAULT_DISCARD_LIMIT,
+            next_aes_key: Vec::new(),
             chunk: usize::MAX,
             writes: Vec::new(),
         }
