@@ -1,6 +1,6 @@
 //! A client: options, an identity folder, and the calls that bindings and the command make.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use backup_protocol::Dialect;
@@ -9,9 +9,7 @@ use backup_protocol::wire::{ClientId, Name};
 
 use crate::error::ClientError;
 use crate::event::{Event, Sent, Warning};
-use crate::identity::{
-    IdentityError, IdentityFolder, MeInfo, MeInfoError, MeInfoProblem, ServerRecord,
-};
+use crate::identity::{self, IdentityError, IdentityFolder, MeInfo, PendingMeInfo, ServerRecord};
 use crate::run::Run;
 use crate::server::ServerAddress;
 use crate::source::SourceFile;
@@ -115,7 +113,7 @@ impl Client {
                     }));
                 }
                 (
-                    read_key(&me_info, folder.me_info_path())?,
+                    identity::read_key(folder.me_info_path(), &me_info)?,
                     Some(me_info.client_id),
                 )
             }
@@ -168,7 +166,7 @@ impl Client {
 
     /// SHA-256 of the public key as it goes over the wire, in the manner of ssh.
     pub fn key_fingerprint(&self) -> String {
-        fingerprint(&self.key)
+        identity::fingerprint(&self.key)
     }
 
     /// Registers and exchanges keys if there is no identity; else does nothing. The identity is on
@@ -226,7 +224,7 @@ impl Client {
     /// Keeps the identity: the file is on the disk when this returns.
     pub(crate) fn keep_identity(
         &mut self,
-        pending: crate::identity::PendingMeInfo,
+        pending: PendingMeInfo,
         client_id: ClientId,
     ) -> Result<(), ClientError> {
         let private_key = self.key.to_pkcs8_der().map_err(|_| ClientError::KeyPair)?;
@@ -280,32 +278,4 @@ impl Client {
             }));
         }
     }
-}
-
-/// SHA-256 of the public key of an identity: `SHA256:` and base64 without padding.
-///
-/// # Errors
-/// [`IdentityError::MeInfo`] if the private key is none. `path` is for the message.
-pub fn key_fingerprint(me_info: &MeInfo, path: &Path) -> Result<String, IdentityError> {
-    Ok(fingerprint(&read_key(me_info, path)?))
-}
-
-fn fingerprint(key: &KeyPair) -> String {
-    use base64::Engine as _;
-    use base64::engine::general_purpose::STANDARD_NO_PAD;
-    use sha2::{Digest as _, Sha256};
-
-    let digest = Sha256::digest(key.public_key().as_bytes());
-    format!("SHA256:{}", STANDARD_NO_PAD.encode(digest))
-}
-
-fn read_key(me_info: &MeInfo, path: &Path) -> Result<KeyPair, IdentityError> {
-    KeyPair::from_pkcs8_der(&me_info.private_key).map_err(|_| {
-        MeInfoError {
-            path: path.to_owned(),
-            line: 3,
-            problem: MeInfoProblem::Key,
-        }
-        .into()
-    })
 }

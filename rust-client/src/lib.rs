@@ -41,7 +41,7 @@ mod upload;
 pub use backup_protocol::Dialect;
 pub use backup_protocol::wire::{ClientId, Name};
 
-pub use client::{Client, ClientOptions, KeyPer, key_fingerprint};
+pub use client::{Client, ClientOptions, KeyPer};
 pub use error::ClientError;
 pub use event::{Event, Sent, Verdict, Warning};
 pub use exit::Exit;

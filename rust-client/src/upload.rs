@@ -73,9 +73,12 @@ pub(crate) fn stream(
     thread::scope(|scope| {
         let writer = scope.spawn(move || write(connection, &to_write, &done));
         let read = read(connection, &mut content, &full, &empty, watch, progress);
-        if read.is_err() {
-            // The writer may be waiting for a server that takes nothing.
-            connection.abort();
+        match read {
+            // The writer may be waiting for a server that takes nothing any more. What the server
+            // said can be read all the same.
+            Ok(Reading::Answered) => drop(connection.end_sending()),
+            Err(_) => connection.abort(),
+            Ok(Reading::Whole | Reading::WriterGone) => {}
         }
         drop(full);
         let written = writer
@@ -85,7 +88,9 @@ pub(crate) fn stream(
             (Reading::Whole, Ok(())) => Ok(Streamed::Whole {
                 cksum: content.cksum.finish(),
             }),
-            (Reading::Stopped, Ok(())) => Ok(Streamed::Interrupted(None)),
+            (Reading::Answered | Reading::WriterGone, Ok(())) | (Reading::Answered, Err(_)) => {
+                Ok(Streamed::Interrupted(None))
+            }
             (_, Err(error)) => Ok(Streamed::Interrupted(Some(error))),
         }
     })
@@ -93,7 +98,8 @@ pub(crate) fn stream(
 
 enum Reading {
     Whole,
-    Stopped,
+    Answered,
+    WriterGone,
 }
 
 fn read(
@@ -108,15 +114,15 @@ fn read(
         // A server that refuses in the middle of a large file says so at once and then closes: the
         // rest of the file would be sent for nothing, or into a reset (PROTOCOL.md 2.10).
         if watch && connection.has_answered() {
-            return Ok(Reading::Stopped);
+            return Ok(Reading::Answered);
         }
         // An end of either channel is the writer's failure, which it reports itself.
         let Ok(mut buffer) = empty.recv() else {
-            return Ok(Reading::Stopped);
+            return Ok(Reading::WriterGone);
         };
         content.fill(&mut buffer)?;
         if full.send(buffer).is_err() {
-            return Ok(Reading::Stopped);
+            return Ok(Reading::WriterGone);
         }
         progress(content.cksum.size());
     }

@@ -15,7 +15,11 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use backup_protocol::crypto::KeyPair;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use tempfile::NamedTempFile;
 use thiserror::Error;
 use zeroize::Zeroizing;
@@ -38,7 +42,7 @@ const LARGEST: u64 = 64 * 1024;
 pub struct IdentityFolder {
     folder: PathBuf,
     me_info: PathBuf,
-    _lock: Option<File>,
+    lock: Option<File>,
 }
 
 /// `client.json`: what is known of the server, none of it secret.
@@ -117,7 +121,7 @@ impl IdentityFolder {
         Ok(Self {
             folder: folder.to_owned(),
             me_info,
-            _lock: lock,
+            lock,
         })
     }
 
@@ -171,14 +175,53 @@ impl IdentityFolder {
     }
 }
 
-/// Reads the identity of a folder without locking, creating or changing anything.
+impl Drop for IdentityFolder {
+    fn drop(&mut self) {
+        // Closing the file would not do while a child that was forked meanwhile still has it.
+        if let Some(lock) = &self.lock {
+            let _ = lock.unlock();
+        }
+    }
+}
+
+/// Reads the identity of a folder without locking, creating or changing anything: `me.info`, and
+/// what is known of the server.
 ///
 /// # Errors
-/// [`IdentityError::None`] if there is no `me.info`, else as [`IdentityFolder::load`].
-pub fn inspect(folder: &Path) -> Result<(MeInfo, Option<ServerRecord>), IdentityError> {
+/// [`IdentityError::None`] if there is no `me.info`, else as [`IdentityFolder::load`]. A damaged
+/// `client.json` is an error of its own, since little depends on it.
+pub fn inspect(
+    folder: &Path,
+) -> Result<(MeInfo, Result<Option<ServerRecord>, IdentityError>), IdentityError> {
     let me_info = load_me_info(&me_info_path(folder))?
         .ok_or_else(|| IdentityError::None(folder.to_owned()))?;
-    Ok((me_info, load_record(folder)?))
+    Ok((me_info, load_record(folder)))
+}
+
+/// SHA-256 of the public key of an identity, as it goes over the wire: `SHA256:` and base64 without
+/// padding, in the manner of ssh.
+///
+/// # Errors
+/// [`IdentityError::MeInfo`] if the private key is none.
+pub fn key_fingerprint(folder: &Path, me_info: &MeInfo) -> Result<String, IdentityError> {
+    Ok(fingerprint(&read_key(&me_info_path(folder), me_info)?))
+}
+
+pub(crate) fn fingerprint(key: &KeyPair) -> String {
+    let digest = Sha256::digest(key.public_key().as_bytes());
+    format!("SHA256:{}", STANDARD_NO_PAD.encode(digest))
+}
+
+pub(crate) fn read_key(path: &Path, me_info: &MeInfo) -> Result<KeyPair, IdentityError> {
+    KeyPair::from_pkcs8_der(&me_info.private_key).map_err(|_| {
+        let problem = MeInfoProblem::Key;
+        MeInfoError {
+            path: path.to_owned(),
+            line: 3,
+            problem,
+        }
+        .into()
+    })
 }
 
 /// A `me.info` that is not there yet. Dropped, it leaves nothing.

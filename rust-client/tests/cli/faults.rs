@@ -138,17 +138,21 @@ fn a_refused_key_ends_the_call() {
 
 #[test]
 fn a_refusal_in_the_middle_of_a_file_is_reported_as_one() {
-    for dialect in ["seed", "readme"] {
-        let place = Place::new(dialect, Fault::RefuseEarly);
-        let file = std::fs::File::create(place.path("large")).unwrap();
-        file.set_len(64 << 20).unwrap();
-        let run = place.run(&["send", "large"]).code(3);
-        let errors = stderr(&run);
-        assert!(errors.contains("refused \"send file\" 3 times"), "{errors}");
-        assert!(
-            !errors.contains("pipe") && !errors.contains("reset"),
-            "{errors}"
-        );
+    for fault in [Fault::RefuseEarly, Fault::RefuseEarlyAndHold] {
+        for dialect in ["seed", "readme"] {
+            let place = Place::new(dialect, fault);
+            let file = std::fs::File::create(place.path("large")).unwrap();
+            file.set_len(64 << 20).unwrap();
+            let run = place.run(&["send", "large"]).code(3);
+            let errors = stderr(&run);
+            assert!(errors.contains("refused \"send file\" 3 times"), "{errors}");
+            assert!(
+                !errors.contains("pipe") && !errors.contains("reset"),
+                "{errors}"
+            );
+            // Each try on a connection of its own: the old one waits for the rest of the file.
+            assert_eq!(place.server.connections().last(), Some(&3));
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod faults;
 mod identity;
+mod library;
 mod output;
 mod send;
 mod server;

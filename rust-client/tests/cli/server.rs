@@ -27,6 +27,8 @@ pub enum Fault {
     RefuseKey,
     /// Every 1103 is refused after the first bytes of its content, and the connection is closed.
     RefuseEarly,
+    /// As before, but the connection stays open, and nothing is read from it.
+    RefuseEarlyAndHold,
     /// Every 1104 is refused.
     RefuseRight,
     /// After 1104 and 1106 the connection stays open and silent, whatever the dialect says.
@@ -287,7 +289,7 @@ impl Connection {
         size: u32,
         key: &AesKey,
     ) -> io::Result<Content> {
-        if self.fault == Fault::RefuseEarly {
+        if matches!(self.fault, Fault::RefuseEarly | Fault::RefuseEarlyAndHold) {
             self.stream.read_exact(&mut [0; 16])?;
             let refused = self
                 .dialect
@@ -300,6 +302,9 @@ impl Connection {
                 answer.resize(21, 0);
             }
             self.stream.write_all(&answer)?;
+            if self.fault == Fault::RefuseEarlyAndHold {
+                hold_open();
+            }
             // Dropped with content unread: the client meets a reset.
             return Err(io::ErrorKind::ConnectionAborted.into());
         }

@@ -11,7 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use backup_client::identity::{self, ME_INFO};
+use backup_client::identity;
 use backup_client::source::SourceFile;
 use backup_client::{Client, ClientError, ClientOptions, Exit, KeyPer};
 use backup_protocol::Dialect;
@@ -97,8 +97,8 @@ fn info(options: &Options, output: &mut Output) {
         Err(error) => return unresolved(&error, output),
     };
     let shown = identity::inspect(&folder).and_then(|(me_info, record)| {
-        let fingerprint = backup_client::key_fingerprint(&me_info, &folder.join(ME_INFO))?;
-        Ok((me_info, record, fingerprint))
+        let fingerprint = identity::key_fingerprint(&folder, &me_info)?;
+        Ok((me_info, record?, fingerprint))
     });
     match shown {
         Ok((me_info, record, key_fingerprint)) => output.client(&ClientLine {

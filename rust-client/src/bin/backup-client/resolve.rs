@@ -115,7 +115,9 @@ fn from_options(options: &Options, task: Task) -> Result<Plan, ResolveError> {
                 match identity::inspect(folder) {
                     Ok((me_info, record)) => {
                         name.get_or_insert(me_info.name);
-                        server = server.or_else(|| record?.server.parse().ok());
+                        if server.is_none() {
+                            server = record?.and_then(|record| record.server.parse().ok());
+                        }
                     }
                     Err(IdentityError::None(_)) => {}
                     Err(error) => return Err(error.into()),
