@@ -70,10 +70,19 @@ impl<S: Store> Connection<S> {
         loop {
             action = match action {
                 Action::ReadHeader => {
-                    tokio::select! {
+                    let begins = tokio::select! {
                         biased;
-                        _ = self.stopped.wait_for(|stopped| *stopped) => return Ok(()),
-                        begins = stream.begins() => if !begins? { return Ok(()) },
+                        _ = self.stopped.wait_for(|stopped| *stopped) => None,
+                        begins = stream.begins() => Some(begins?),
+                    };
+                    match begins {
+                        Some(true) => {}
+                        Some(false) => return Ok(()),
+                        // Stopped. The last answer may still be on its way.
+                        None => {
+                            stream.close().await;
+                            return Ok(());
+                        }
                     }
                     let mut header = [0; RequestHeader::SIZE];
                     stream.read_exact(&mut header).await?;

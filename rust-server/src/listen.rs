@@ -13,7 +13,10 @@ const BACKLOG: u32 = 4096;
 /// Listens on the first address behind `HOST:PORT` that can be had.
 pub(crate) async fn listen(address: &str) -> io::Result<TcpListener> {
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-    for address in lookup_host(address).await? {
+    let mut addresses: Vec<_> = lookup_host(address).await?.collect();
+    // `localhost` has two; programs of the family know only IPv4.
+    addresses.sort_by_key(SocketAddr::is_ipv6);
+    for address in addresses {
         let bound = (|| {
             let socket = if address.is_ipv6() {
                 TcpSocket::new_v6()
