@@ -39,7 +39,7 @@ fn the_server_says_what_the_transcripts_say() {
                     connection = Connection::new(session);
                 }
                 ("message", Some("client")) => {
-                    let delivered = step.get("delivered").unwrap_or(&step["bytes"]);
+                    let delivered = step.get("delivered").unwrap_or_else(|| &step["bytes"]);
                     answer.extend(connection.exchange(&unhex(delivered), &mut world));
                 }
                 ("message", _) => {

@@ -214,6 +214,7 @@ mod tests {
     use rsa::pkcs8::AssociatedOid;
     use rsa::pkcs8::der::asn1::{AnyRef, BitStringRef, UintRef};
     use rsa::pkcs8::der::{Decode, Encode};
+    use rsa::sha2::Sha256;
 
     use super::*;
 
@@ -336,7 +337,7 @@ mod tests {
         let good = *pair().public_key().as_bytes();
         let mut info = SubjectPublicKeyInfoRef::from_der(&good).unwrap();
         assert_eq!(info.algorithm.parameters, Some(AnyRef::NULL));
-        info.algorithm.oid = rsa::sha2::Sha256::OID;
+        info.algorithm.oid = Sha256::OID;
         let der = info.to_der().unwrap();
         assert_eq!(der.len(), 160, "the object identifiers have the same size");
         assert_eq!(PublicKey::parse(&der), Err(CryptoError::PublicKeyDer));

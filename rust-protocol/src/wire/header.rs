@@ -142,7 +142,7 @@ impl ResponseHeader {
     /// # Errors
     ///
     /// `truncated` or `trailing-data` if there are not exactly
-    /// [`Dialect::response_header_size`] bytes.
+    /// [`Parameters::response_header_size`](crate::dialect::Parameters::response_header_size) bytes.
     pub fn decode(bytes: &[u8], dialect: &Dialect) -> Result<Self, DecodeError> {
         let mut r = Reader::new(bytes, 0);
         let header = Self {

@@ -95,7 +95,7 @@ pub struct SendPublicKey {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct SendFile {
     /// Bytes of *encrypted* content that follow: a positive multiple of 16
-    /// ([`Dialect::content_size`]).
+    /// ([`Parameters::content_size`](crate::dialect::Parameters::content_size)).
     pub content_size: u32,
     /// The file name as sent.
     pub file_name: Name,
@@ -125,7 +125,7 @@ impl Request {
     /// Header and fixed fields in one buffer, so that they go out in one write (PROTOCOL.md 1.4).
     ///
     /// The payload size of a [`SendFile`] counts the content that the caller sends next. Content
-    /// sizes above [`Dialect::max_content_size`] cannot be said; the payload size then saturates.
+    /// sizes above [`Parameters::max_content_size`](crate::dialect::Parameters::max_content_size) cannot be said; the payload size then saturates.
     #[must_use]
     pub fn encode(&self, dialect: &Dialect, client_id: ClientId, version: u8) -> Vec<u8> {
         let kind = self.kind();
@@ -166,7 +166,7 @@ impl Request {
         out
     }
 
-    /// Reads the fixed fields that follow `header`: [`Dialect::request_fixed_size`] bytes, without
+    /// Reads the fixed fields that follow `header`: [`Parameters::request_fixed_size`](crate::dialect::Parameters::request_fixed_size) bytes, without
     /// the content of a send file request.
     ///
     /// # Errors

@@ -1,21 +1,20 @@
 //! The states of a client session and what leads from one to the next.
 
+mod response;
+mod verdict;
+
 use rsa::rand_core::CryptoRng;
 
-use super::detect::{Detected, detect, same_requests};
+use super::detect::same_requests;
 use super::{
-    Action, ClientError, ClientOptions, Confirmation, Event, File, FileOutcome, PeerError, TRIES,
+    Action, ClientError, ClientOptions, Confirmation, Event, File, FileOutcome, PeerError,
 };
 use crate::crypto::AesKey;
-use crate::dialect::{Dialect, VerdictAnswer};
+use crate::dialect::Dialect;
 use crate::wire::{
-    ClientId, FileReceived, Register, Request, RequestKind, Response, ResponseHeader, ResponseKind,
-    SendFile, SendPublicKey, VERSION, Verdict, VerdictKind,
+    ClientId, Register, Request, RequestKind, Response, ResponseHeader, SendFile, SendPublicKey,
+    VERSION, Verdict, VerdictKind,
 };
-
-/// How many acknowledgements are skipped where another answer is due. None is due in the dialects
-/// here; a server that sends them without end would keep a client for ever.
-const SKIPPED_ACKNOWLEDGEMENTS: u8 = 16;
 
 #[derive(Debug)]
 pub(super) struct Machine {
@@ -319,280 +318,6 @@ impl Machine {
         })
     }
 
-    // Responses.
-
-    /// Reads on until there is a whole response, and acts on it.
-    fn read_response<R: CryptoRng + ?Sized>(
-        &mut self,
-        request: RequestKind,
-        rng: &mut R,
-    ) -> Result<Action, ClientError> {
-        if !self.alternatives.is_empty() {
-            match detect(
-                &self.dialect,
-                &self.alternatives,
-                &self.inbox,
-                self.client_id,
-            ) {
-                Detected::NeedMore(all) => {
-                    return Ok(self.read(all, Waiting::Response(request)));
-                }
-                Detected::Dialect(dialect) => {
-                    self.dialect = dialect;
-                    self.alternatives.clear();
-                }
-                Detected::UndecidedRefusal => {
-                    self.connected = false;
-                    return self.on_refused(request);
-                }
-                Detected::None(error) => return Err(PeerError::from(error).into()),
-            }
-        }
-        match self.next_response()? {
-            Next::NeedMore(all) => Ok(self.read(all, Waiting::Response(request))),
-            Next::Response(response) => self.on_response(request, response, rng),
-        }
-    }
-
-    fn on_response<R: CryptoRng + ?Sized>(
-        &mut self,
-        request: RequestKind,
-        response: Response,
-        rng: &mut R,
-    ) -> Result<Action, ClientError> {
-        match (request, response) {
-            (RequestKind::Verdict(kind), Response::Refused(_) | Response::Acknowledged(_)) => {
-                self.confirm(Confirmation::Confirmed);
-                self.connected &= !self.dialect.after(kind).close;
-                self.after_verdict(kind)
-            }
-            (_, Response::Acknowledged(_)) => {
-                self.skip_acknowledgement()?;
-                self.read_response(request, rng)
-            }
-            (RequestKind::Register, Response::Registered(registered)) => {
-                let client_id = registered.client_id;
-                self.client_id = Some(client_id);
-                let action = Action::KeepIdentity { client_id };
-                Ok(self.wait(Waiting::IdentityKept, action))
-            }
-            (RequestKind::SendPublicKey, Response::AesKey(answer)) => {
-                self.check_client_id(answer.client_id, ResponseKind::AesKey)?;
-                let key = self.options.key.unwrap(&answer.wrapped, rng);
-                self.aes_key = Some(key.map_err(PeerError::from)?);
-                self.confirm(Confirmation::Confirmed);
-                self.forget_refusals();
-                self.refused_here = false;
-                match self.file {
-                    Some(_) => self.begin(RequestKind::SendFile),
-                    None => Ok(self.start()),
-                }
-            }
-            (RequestKind::SendFile, Response::FileReceived(answer)) => {
-                self.on_file_received(&answer)
-            }
-            (_, Response::Refused(_)) => self.on_refused(request),
-            (_, response) => Err(PeerError::UnexpectedResponse {
-                request,
-                expected: answer_to(request),
-                got: response.kind(),
-            }
-            .into()),
-        }
-    }
-
-    fn on_refused(&mut self, request: RequestKind) -> Result<Action, ClientError> {
-        if self.outstanding && !self.connected {
-            // It stopped reading before this request was out: that was about the verdict before.
-            self.confirm(Confirmation::Refused);
-            return self.begin(request);
-        }
-        self.refusal = Some((request, self.refusals.saturating_add(1)));
-        if request == RequestKind::Register {
-            // Where the ID went that this name is held under, nobody here knows.
-            if self.client_id.is_none() {
-                return Err(ClientError::NameTaken {
-                    name: self.options.name.clone(),
-                });
-            }
-            self.connected = false;
-            return self.begin(RequestKind::SendPublicKey);
-        }
-        if self.refused_here {
-            // The first refusal was no end of the stream: it was not about the verdict before.
-            self.confirm(Confirmation::Confirmed);
-        }
-        self.refusals = self.refusals.saturating_add(1);
-        if self.refusals >= TRIES {
-            return Err(ClientError::Refused {
-                request,
-                tries: self.refusals,
-            });
-        }
-        self.refused_here = true;
-        self.begin(request)
-    }
-
-    fn forget_refusals(&mut self) {
-        self.refusals = 0;
-        self.refusal = None;
-    }
-
-    /// The connection ended or broke where the answer to `request` was due. A new one helps in two
-    /// cases (PROTOCOL.md 2.10, 2.12):
-    ///
-    /// - The server had refused: in the way that closes, or it was the verdict before that it refused.
-    ///   Trying again has told which.
-    /// - The server closes after a verdict although its dialect does not. For the verdict that was
-    ///   outstanding such an end means what the end of the stream always does.
-    fn on_lost(
-        &mut self,
-        request: RequestKind,
-        confirmation: Confirmation,
-    ) -> Result<Action, ClientError> {
-        let explained = self.refused_here || self.outstanding;
-        if !explained || !self.inbox.is_empty() {
-            return Err(ClientError::ConnectionLost { request });
-        }
-        if self.refused_here && self.outstanding {
-            self.confirm(Confirmation::Refused);
-            self.forget_refusals();
-        }
-        self.confirm(confirmation);
-        self.refused_here = false;
-        self.connected = false;
-        self.begin(request)
-    }
-
-    fn on_file_received(&mut self, answer: &FileReceived) -> Result<Action, ClientError> {
-        self.check_client_id(answer.client_id, ResponseKind::FileReceived)?;
-        self.confirm(Confirmation::Confirmed);
-        self.forget_refusals();
-        self.refused_here = false;
-        let transmissions = self.dialect.transmissions;
-        let after_wrong = self.dialect.after_wrong;
-        let upload = self.file.as_mut().ok_or(ClientError::OutOfOrder)?;
-        upload.check_echo(answer)?;
-        let cksum = upload.cksum.ok_or(PeerError::ReceivedTooSoon)?;
-        upload.server_cksum = answer.cksum;
-
-        if answer.cksum == cksum {
-            return self.begin(RequestKind::Verdict(VerdictKind::Right));
-        }
-        if upload.transmission >= transmissions {
-            return self.begin(RequestKind::Verdict(VerdictKind::GiveUp));
-        }
-        upload.transmission = upload.transmission.saturating_add(1);
-        let silent = after_wrong.answer == VerdictAnswer::None && !after_wrong.close;
-        if silent && !self.options.connection_per_request {
-            self.wrong_first = true;
-            return self.begin(RequestKind::SendFile);
-        }
-        self.begin(RequestKind::Verdict(VerdictKind::Wrong))
-    }
-
-    fn check_client_id(
-        &self,
-        client_id: ClientId,
-        response: ResponseKind,
-    ) -> Result<(), PeerError> {
-        if self.client_id == Some(client_id) {
-            Ok(())
-        } else {
-            Err(PeerError::WrongClientId { response })
-        }
-    }
-
-    // Verdicts.
-
-    fn on_verdict_sent<R: CryptoRng + ?Sized>(
-        &mut self,
-        kind: VerdictKind,
-        rng: &mut R,
-    ) -> Result<Action, ClientError> {
-        self.judge_file(kind);
-        let after = self.dialect.after(kind);
-        if after.answer != VerdictAnswer::None {
-            return self.read_response(RequestKind::Verdict(kind), rng);
-        }
-        if after.close || self.options.connection_per_request {
-            return Ok(self.wait(Waiting::SendingEnded(kind), Action::EndSending));
-        }
-        self.after_verdict(kind)
-    }
-
-    /// The last verdict on a file makes its outcome.
-    fn judge_file(&mut self, kind: VerdictKind) {
-        if kind == VerdictKind::Wrong {
-            return;
-        }
-        if let Some(upload) = self.file.take() {
-            self.outstanding = true;
-            self.outcomes.push(FileOutcome {
-                file: upload.file,
-                cksum: upload.cksum.unwrap_or_default(),
-                server_cksum: upload.server_cksum,
-                transmissions: upload.transmission,
-                confirmation: Confirmation::Outstanding,
-            });
-        }
-    }
-
-    /// Notes what became of the verdict that is outstanding, if one is.
-    fn confirm(&mut self, confirmation: Confirmation) {
-        if std::mem::take(&mut self.outstanding)
-            && let Some(outcome) = self.outcomes.last_mut()
-        {
-            outcome.confirmation = confirmation;
-        }
-    }
-
-    fn after_verdict(&mut self, kind: VerdictKind) -> Result<Action, ClientError> {
-        match kind {
-            VerdictKind::Wrong => self.begin(RequestKind::SendFile),
-            _ if self.no_more_files => Ok(Action::Done),
-            VerdictKind::Right | VerdictKind::GiveUp => Ok(self.start()),
-        }
-    }
-
-    /// Reads on to the end of the stream, after the last verdict of a connection.
-    fn read_end(&mut self, kind: VerdictKind, refused: bool) -> Result<Action, ClientError> {
-        let all = match self.next_response()? {
-            Next::NeedMore(all) => all,
-            Next::Response(Response::Acknowledged(_)) => {
-                return self.after_end(kind, Confirmation::Confirmed);
-            }
-            Next::Response(Response::Refused(_)) if !refused => {
-                return self.read_end(kind, true);
-            }
-            Next::Response(response) => {
-                let got = response.kind();
-                return Err(PeerError::ResponseAfterVerdict { got }.into());
-            }
-        };
-        Ok(self.read(all, Waiting::End { kind, refused }))
-    }
-
-    fn after_end(
-        &mut self,
-        kind: VerdictKind,
-        confirmation: Confirmation,
-    ) -> Result<Action, ClientError> {
-        self.judge_file(kind);
-        self.confirm(confirmation);
-        self.connected = false;
-        self.after_verdict(kind)
-    }
-
-    fn skip_acknowledgement(&mut self) -> Result<(), PeerError> {
-        self.confirm(Confirmation::Confirmed);
-        self.skipped = self.skipped.saturating_add(1);
-        if self.skipped > SKIPPED_ACKNOWLEDGEMENTS {
-            return Err(PeerError::TooManyAcknowledgements);
-        }
-        Ok(())
-    }
-
     // Bytes.
 
     /// Reads up to `all` bytes of a response.
@@ -622,36 +347,8 @@ impl Machine {
     }
 }
 
-impl Upload {
-    /// An answer that does not repeat the request is the answer to another one (PROTOCOL.md 6.2).
-    fn check_echo(&self, answer: &FileReceived) -> Result<(), PeerError> {
-        if answer.content_size != self.content_size {
-            return Err(PeerError::WrongContentSize {
-                expected: self.content_size,
-                got: answer.content_size,
-            });
-        }
-        if answer.file_name != self.file.name {
-            return Err(PeerError::WrongFileName {
-                expected: self.file.name.clone(),
-                got: answer.file_name.clone(),
-            });
-        }
-        Ok(())
-    }
-}
-
 enum Next {
     /// So many bytes are needed in all.
     NeedMore(usize),
     Response(Response),
-}
-
-const fn answer_to(request: RequestKind) -> ResponseKind {
-    match request {
-        RequestKind::Register => ResponseKind::Registered,
-        RequestKind::SendPublicKey => ResponseKind::AesKey,
-        RequestKind::SendFile => ResponseKind::FileReceived,
-        RequestKind::Verdict(_) => ResponseKind::Refused,
-    }
 }
