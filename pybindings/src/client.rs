@@ -1,0 +1,395 @@
+//! A blocking client: the library `backup-client` (PROTOCOL.md 6).
+
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, TryLockError};
+use std::time::Duration;
+
+use backup_client::source::SourceFile;
+use backup_client::{ClientError, ClientOptions, Event, Exit, KeyPer, ServerAddress, Warning};
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+
+use crate::dialect::{Dialect, DialectArgument};
+use crate::error::{Error, text};
+use crate::wire::{ClientId, Name};
+
+/// What the argument `dialect` says to find out.
+const AUTO: &str = "auto";
+
+/// A file that the server has: its cksum was equal on both sides.
+#[pyclass(frozen, eq, hash, get_all, module = "backup_protocol")]
+#[derive(Clone, Eq, Hash, PartialEq)]
+pub(crate) struct Sent {
+    /// The file name on the wire.
+    file_name: String,
+    /// The file's size in bytes, as it was transmitted.
+    size: u64,
+    /// Its checksum, computed by both sides (PROTOCOL.md 5).
+    cksum: u32,
+    /// Times it was transmitted, at least 1.
+    transmissions: u32,
+    /// Whether the server is known to have taken in that its cksum was right: ``"verified"``, or
+    /// ``"unconfirmed"`` if neither an end of the stream nor an answer came (PROTOCOL.md 2.12).
+    verdict: &'static str,
+}
+
+#[pymethods]
+impl Sent {
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        Ok(format!(
+            "Sent(file_name={}, size={}, cksum={}, transmissions={}, verdict='{}')",
+            PyString::new(py, &self.file_name).repr()?,
+            self.size,
+            self.cksum,
+            self.transmissions,
+            self.verdict
+        ))
+    }
+}
+
+/// A blocking client with its identity folder, which it creates if need be and keeps locked until
+/// ``close`` or the end of a ``with`` block.
+///
+/// ``server`` is ``"host:port"``. ``name`` is the client name, 1 to 254 bytes of UTF-8. ``identity``
+/// is the folder of ``me.info`` (PROTOCOL.md 8.3). ``dialect`` is what the server speaks; ``"auto"``
+/// finds out from its first answer (2.13). ``key_per`` says how often to ask for a new AES key:
+/// before each ``"file"``, or once for each ``"connection"`` (4.4). ``timeout`` is the longest wait
+/// in seconds for a connection, a write, or an answer.
+///
+/// Nothing is sent before the first call of a method. All of them wait without the GIL; Ctrl-C
+/// counts when they return. A second thread is refused with ``RuntimeError`` while one is at work.
+///
+/// Raises ``LocalError`` if the folder cannot be used, is in use, or is another client's.
+#[pyclass(frozen, module = "backup_protocol")]
+pub(crate) struct Client {
+    /// `None` once it is closed.
+    client: Mutex<Option<backup_client::Client>>,
+    server: ServerAddress,
+    name: Name,
+}
+
+#[pymethods]
+impl Client {
+    #[new]
+    #[pyo3(signature = (
+        server, name, identity, *, dialect = DialectOrAuto(None), connection_per_request = false,
+        key_per = KeyPerArgument(KeyPer::File), timeout = Seconds(Duration::from_secs(30)),
+    ))]
+    #[allow(clippy::too_many_arguments)]
+    fn new(
+        py: Python<'_>,
+        server: &str,
+        name: Name,
+        identity: PathBuf,
+        dialect: DialectOrAuto,
+        connection_per_request: bool,
+        key_per: KeyPerArgument,
+        timeout: Seconds,
+    ) -> Result<Self, Error> {
+        let server: ServerAddress = server
+            .parse()
+            .map_err(|error| PyValueError::new_err(format!("{error}")))?;
+        let options = ClientOptions::new(server.clone(), name.0.clone(), identity)
+            .dialect(dialect.0)
+            .connection_per_request(connection_per_request)
+            .key_per(key_per.0)
+            .timeout(timeout.0);
+        let client = py.detach(|| backup_client::Client::open(options))?;
+        Ok(Self {
+            client: Mutex::new(Some(client)),
+            server,
+            name,
+        })
+    }
+
+    /// Takes the name on the server and keeps the identity that it gives, if there is none yet; sends
+    /// nothing if there is. Returns the client ID.
+    ///
+    /// Raises ``RefusedError`` if a client of the server has the name already (PROTOCOL.md 2.9), and
+    /// the other kinds of ``ClientError``.
+    fn register(&self, py: Python<'_>) -> Result<ClientId, Error> {
+        self.work(py, None, |client, events| {
+            client.register(&mut |event| events.take(&event))
+        })??;
+        self.client_id()?.ok_or_else(|| closed().into())
+    }
+
+    /// Exchanges keys without sending a file, registering first if there is no identity: shows that
+    /// the server still knows this client.
+    ///
+    /// Raises ``ClientError``.
+    fn exchange_keys(&self, py: Python<'_>) -> Result<(), Error> {
+        let work = |client: &mut backup_client::Client, events: &mut Events| {
+            client.exchange_keys(&mut |event| events.take(&event))
+        };
+        Ok(self.work(py, None, work)??)
+    }
+
+    /// Sends a file, registering first if there is no identity, until the cksums are equal or the
+    /// dialect's number of transmissions is reached (PROTOCOL.md 6.1).
+    ///
+    /// On the wire it has its base name or ``send_as``. ``progress`` is called with the bytes of the
+    /// file that were handed to the connection and the bytes of it in all; what it raises is raised
+    /// when the file is through.
+    ///
+    /// Raises ``ClientError``.
+    #[pyo3(signature = (path, *, send_as = None, progress = None))]
+    fn send(
+        &self,
+        py: Python<'_>,
+        path: PathBuf,
+        send_as: Option<&str>,
+        progress: Option<Py<PyAny>>,
+    ) -> Result<Sent, Error> {
+        let files = [SourceFile::check(&path, send_as).map_err(ClientError::from)?];
+        let work = |client: &mut backup_client::Client, events: &mut Events| {
+            client.send(&files, &mut |event| events.take(&event)).pop()
+        };
+        let result = self.work(py, progress, work)?;
+        let [file] = &files;
+        match result {
+            Some(result) => Ok(sent(file, &result?)),
+            None => Err(closed().into()),
+        }
+    }
+
+    /// Sends files in order, over as few connections as the dialect allows. There is one result a
+    /// file: a ``Sent``, or the ``ClientError`` that ``send`` would have raised for it.
+    ///
+    /// A file that fails keeps the others from being sent only if they would fail in the same way.
+    /// Raises ``LocalError``, before anything is sent, if one of the files cannot be read.
+    #[pyo3(signature = (paths, *, progress = None))]
+    fn send_all(
+        &self,
+        py: Python<'_>,
+        paths: Vec<PathBuf>,
+        progress: Option<Py<PyAny>>,
+    ) -> Result<Vec<Py<PyAny>>, Error> {
+        let files: Vec<SourceFile> = paths
+            .iter()
+            .map(|path| SourceFile::check(path, None))
+            .collect::<Result<_, _>>()
+            .map_err(ClientError::from)?;
+        let work = |client: &mut backup_client::Client, events: &mut Events| {
+            client.send(&files, &mut |event| events.take(&event))
+        };
+        let results = self.work(py, progress, work)?;
+        files
+            .iter()
+            .zip(results)
+            .map(|(file, result)| match result {
+                Ok(result) => Ok(Py::new(py, sent(file, &result))?.into_any()),
+                Err(error) => Ok(PyErr::from(Error::from(error)).into_value(py).into_any()),
+            })
+            .collect()
+    }
+
+    /// Unlocks the identity folder. Methods called after it raise ``ValueError``.
+    fn close(&self) -> PyResult<()> {
+        self.lock()?.take();
+        Ok(())
+    }
+
+    /// The server, ``"host:port"``.
+    #[getter]
+    fn server(&self) -> String {
+        self.server.to_string()
+    }
+
+    /// The client name.
+    #[getter]
+    fn name(&self) -> Name {
+        self.name.clone()
+    }
+
+    /// The client ID, ``None`` if there is no identity yet.
+    #[getter]
+    fn client_id(&self) -> PyResult<Option<ClientId>> {
+        let guard = self.lock()?;
+        Ok(guard.as_ref().ok_or_else(closed)?.client_id().map(ClientId))
+    }
+
+    /// The name of the dialect: the one that was asked for, else what the server was heard speaking.
+    #[getter]
+    fn dialect(&self) -> PyResult<Option<String>> {
+        let guard = self.lock()?;
+        Ok(guard
+            .as_ref()
+            .ok_or_else(closed)?
+            .dialect()
+            .map(str::to_owned))
+    }
+
+    /// SHA-256 of the public key as it goes over the wire, in the manner of ssh.
+    #[getter]
+    fn key_fingerprint(&self) -> PyResult<String> {
+        let guard = self.lock()?;
+        Ok(guard.as_ref().ok_or_else(closed)?.key_fingerprint())
+    }
+
+    fn __enter__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    fn __exit__(
+        &self,
+        _type: &Bound<'_, PyAny>,
+        _value: &Bound<'_, PyAny>,
+        _traceback: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        self.close()
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        let name = PyString::new(py, self.name.0.as_str());
+        Ok(format!("<Client {} of {}>", name.repr()?, self.server))
+    }
+}
+
+impl Client {
+    /// The client, or `RuntimeError` if a call is at work: waiting for it would block the
+    /// interpreter, and for ever if `progress` is what calls.
+    fn lock(&self) -> PyResult<MutexGuard<'_, Option<backup_client::Client>>> {
+        match self.client.try_lock() {
+            Ok(guard) => Ok(guard),
+            Err(TryLockError::Poisoned(guard)) => Ok(guard.into_inner()),
+            Err(TryLockError::WouldBlock) => Err(PyRuntimeError::new_err(
+                "the client is at work in another call",
+            )),
+        }
+    }
+
+    fn work<T: Send>(
+        &self,
+        py: Python<'_>,
+        progress: Option<Py<PyAny>>,
+        work: impl FnOnce(&mut backup_client::Client, &mut Events) -> T + Send,
+    ) -> PyResult<T> {
+        let mut events = Events {
+            progress,
+            raised: None,
+            warnings: Vec::new(),
+        };
+        let result = {
+            let mut guard = self.lock()?;
+            let client = guard.as_mut().ok_or_else(closed)?;
+            py.detach(|| work(client, &mut events))
+        };
+        events.end(py)?;
+        Ok(result)
+    }
+}
+
+fn sent(file: &SourceFile, sent: &backup_client::Sent) -> Sent {
+    Sent {
+        file_name: file.wire_name().as_str().to_owned(),
+        size: sent.bytes,
+        cksum: sent.cksum,
+        transmissions: sent.transmissions,
+        verdict: sent.verdict.slug(),
+    }
+}
+
+fn closed() -> PyErr {
+    PyValueError::new_err("the client is closed")
+}
+
+/// Takes the events of a call to Python.
+struct Events {
+    progress: Option<Py<PyAny>>,
+    /// What `progress` raised: the library cannot be stopped half-way, so it waits.
+    raised: Option<PyErr>,
+    warnings: Vec<String>,
+}
+
+impl Events {
+    fn take(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Progress { bytes, total } => {
+                if let Some(progress) = &self.progress {
+                    let called = Python::attach(|py| progress.call1(py, (bytes, total)));
+                    if let Err(error) = called {
+                        self.progress = None;
+                        self.raised = Some(error);
+                    }
+                }
+            }
+            Event::Warning(Warning::OtherServer { recorded, used }) => self.warnings.push(format!(
+                "this identity was given by {recorded} and is now shown to {used}"
+            )),
+            Event::Warning(Warning::Record(error)) => self.warnings.push(text(*error)),
+            _ => {}
+        }
+    }
+
+    /// Warns and raises, once the client is free again.
+    fn end(self, py: Python<'_>) -> PyResult<()> {
+        for warning in &self.warnings {
+            let class = py
+                .import("backup_protocol.errors")?
+                .getattr("BackupProtocolWarning")?;
+            py.import("warnings")?
+                .call_method1("warn", (warning, class))?;
+        }
+        self.raised.map_or(Ok(()), Err)
+    }
+}
+
+/// The exception for what a client failed with.
+pub(crate) const fn exception(exit: Exit) -> &'static str {
+    match exit {
+        Exit::Done | Exit::Usage => "ClientError",
+        Exit::Failure => "LocalError",
+        Exit::Refused => "RefusedError",
+        Exit::GaveUp => "GaveUpError",
+        Exit::Connection => "ConnectionLostError",
+        Exit::Violation => "ViolationError",
+    }
+}
+
+/// The argument `dialect` of a client: as of the codec, or `"auto"`.
+struct DialectOrAuto(Option<backup_protocol::Dialect>);
+
+impl FromPyObject<'_, '_> for DialectOrAuto {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, '_, PyAny>) -> PyResult<Self> {
+        if object.cast::<Dialect>().is_err() && object.extract::<String>()? == AUTO {
+            return Ok(Self(None));
+        }
+        let DialectArgument(dialect) = object.extract()?;
+        Ok(Self(Some(dialect)))
+    }
+}
+
+/// The argument `key_per`.
+struct KeyPerArgument(KeyPer);
+
+impl FromPyObject<'_, '_> for KeyPerArgument {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, '_, PyAny>) -> PyResult<Self> {
+        match object.extract::<String>()?.as_str() {
+            "file" => Ok(Self(KeyPer::File)),
+            "connection" => Ok(Self(KeyPer::Connection)),
+            _ => Err(PyValueError::new_err("key_per is 'file' or 'connection'")),
+        }
+    }
+}
+
+/// The argument `timeout`: a positive number of seconds.
+struct Seconds(Duration);
+
+impl FromPyObject<'_, '_> for Seconds {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, '_, PyAny>) -> PyResult<Self> {
+        match Duration::try_from_secs_f64(object.extract()?) {
+            Ok(timeout) if !timeout.is_zero() => Ok(Self(timeout)),
+            _ => Err(PyValueError::new_err(
+                "a timeout is a positive number of seconds",
+            )),
+        }
+    }
+}

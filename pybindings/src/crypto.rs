@@ -1,0 +1,335 @@
+//! Keys, ciphers and the checksum (PROTOCOL.md 4 and 5).
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use backup_protocol::crypto::{self, AesKey};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use zeroize::Zeroizing;
+
+use crate::args::{self, Buffer};
+use crate::error::Error;
+
+/// A client's RSA key pair: 1024 bits, exponent 17 (PROTOCOL.md 4.1).
+///
+/// Two are equal if their public keys are. ``repr`` shows no part of the key.
+#[pyclass(frozen, module = "backup_protocol")]
+pub(crate) struct KeyPair(crypto::KeyPair);
+
+#[pymethods]
+impl KeyPair {
+    /// Makes a new pair. This takes some tens of milliseconds.
+    #[staticmethod]
+    fn generate(py: Python<'_>) -> Result<Self, Error> {
+        Ok(Self(
+            py.detach(|| crypto::KeyPair::generate(&mut rand::rng()))?,
+        ))
+    }
+
+    /// Reads a private key from the DER of its PKCS#8 form.
+    ///
+    /// Raises ``CryptoError`` if it is none or does not fit the protocol.
+    #[staticmethod]
+    fn from_der(der: Buffer<'_>) -> Result<Self, Error> {
+        Ok(Self(crypto::KeyPair::from_pkcs8_der(&der.to_bytes()?)?))
+    }
+
+    /// Reads a private key as ``me.info`` has it (PROTOCOL.md 8.3): base64 of the DER, on one line or
+    /// wrapped over many.
+    ///
+    /// Raises ``ValueError`` if it is no base64, and else as ``from_der``.
+    #[staticmethod]
+    fn from_base64(text: &str) -> Result<Self, Error> {
+        let line: Zeroizing<Vec<u8>> =
+            Zeroizing::new(text.bytes().filter(|b| !b.is_ascii_whitespace()).collect());
+        let der = STANDARD
+            .decode(&*line)
+            .map(Zeroizing::new)
+            .map_err(|error| PyValueError::new_err(format!("the private key: {error}")))?;
+        Ok(Self(crypto::KeyPair::from_pkcs8_der(&der)?))
+    }
+
+    /// The DER of the private key's PKCS#8 form.
+    fn to_der<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyBytes>, Error> {
+        Ok(PyBytes::new(py, &self.0.to_pkcs8_der()?))
+    }
+
+    /// The private key as ``me.info`` has it: 844 characters if ``generate`` made it.
+    fn to_base64(&self) -> Result<String, Error> {
+        Ok(STANDARD.encode(&*self.0.to_pkcs8_der()?))
+    }
+
+    /// The public key.
+    #[getter]
+    fn public_key(&self) -> PublicKey {
+        PublicKey(self.0.public_key().clone())
+    }
+
+    /// Unwraps an AES key of 128 bytes as 2102 brings it (PROTOCOL.md 4.2).
+    ///
+    /// Raises ``CryptoError``: ``wrapped-key-size``, ``unwrap-failed`` or ``aes-key-size``.
+    fn unwrap<'py>(
+        &self,
+        py: Python<'py>,
+        wrapped_key: Buffer<'py>,
+    ) -> Result<Bound<'py, PyBytes>, Error> {
+        let wrapped = wrapped_key.to_bytes()?;
+        let key = py.detach(|| self.0.unwrap(&wrapped, &mut rand::rng()))?;
+        Ok(PyBytes::new(py, key.as_bytes()))
+    }
+
+    fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {
+        other
+            .cast::<Self>()
+            .is_ok_and(|pair| pair.get().0.public_key() == self.0.public_key())
+    }
+
+    fn __hash__(&self) -> u64 {
+        self.public_key().__hash__()
+    }
+
+    fn __repr__(&self) -> &'static str {
+        "<KeyPair>"
+    }
+}
+
+/// A client's public key, looked into: an X.509 SubjectPublicKeyInfo in DER of 160 bytes, with a
+/// modulus of 1024 bits and an odd exponent from 3 to 127 (PROTOCOL.md 4.1).
+///
+/// Raises ``CryptoError``, in this order: ``public-key-size``, ``public-key-der``,
+/// ``public-key-modulus``, ``public-key-exponent``. ``bytes(public_key)`` gives the 160 bytes.
+#[pyclass(frozen, eq, module = "backup_protocol")]
+#[derive(PartialEq)]
+pub(crate) struct PublicKey(pub(crate) crypto::PublicKey);
+
+#[pymethods]
+impl PublicKey {
+    #[new]
+    fn new(der: Buffer<'_>) -> Result<Self, Error> {
+        Ok(Self(crypto::PublicKey::parse(&der.to_bytes()?)?))
+    }
+
+    /// Wraps an AES key: RSAES-OAEP with SHA-1, 128 bytes, different ones each time (PROTOCOL.md 4.2).
+    ///
+    /// Raises ``CryptoError``, ``aes-key-size``, if the key is not 16, 24 or 32 bytes.
+    fn wrap<'py>(
+        &self,
+        py: Python<'py>,
+        aes_key: Buffer<'py>,
+    ) -> Result<Bound<'py, PyBytes>, Error> {
+        let key = AesKey::from_bytes(&aes_key.to_bytes()?)?;
+        Ok(PyBytes::new(py, &self.0.wrap(&key, &mut rand::rng())?))
+    }
+
+    fn __bytes__<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, self.0.as_bytes())
+    }
+
+    fn __hash__(&self) -> u64 {
+        args::hash(self.0.as_bytes())
+    }
+
+    fn __repr__(&self) -> &'static str {
+        "<PublicKey>"
+    }
+
+    fn __getnewargs__<'py>(&self, py: Python<'py>) -> (Bound<'py, PyBytes>,) {
+        (self.__bytes__(py),)
+    }
+}
+
+/// Encrypts a whole file: AES-CBC, an IV of zeros, PKCS#7 padding (PROTOCOL.md 4.3).
+///
+/// Raises ``CryptoError``, ``aes-key-size``, if the key is not 16, 24 or 32 bytes.
+///
+/// >>> len(encrypt(bytes(16), b""))
+/// 16
+#[pyfunction]
+pub(crate) fn encrypt<'py>(
+    py: Python<'py>,
+    aes_key: Buffer<'py>,
+    plaintext: Buffer<'py>,
+) -> Result<Bound<'py, PyBytes>, Error> {
+    let mut encryptor = crypto::Encryptor::new(&AesKey::from_bytes(&aes_key.to_bytes()?)?);
+    let mut content = Vec::with_capacity(plaintext.len().saturating_add(crypto::BLOCK_SIZE));
+    plaintext.each(py, |bytes| encryptor.update(bytes, &mut content))?;
+    encryptor.finish(&mut content);
+    Ok(PyBytes::new(py, &content))
+}
+
+/// Decrypts the whole content of a 1103.
+///
+/// Raises ``CryptoError``: ``aes-key-size``, ``content-not-blocks`` if the content is empty or ends
+/// inside a block, ``padding`` if the last block does not end in padding.
+///
+/// >>> decrypt(bytes(16), encrypt(bytes(16), b"text"))
+/// b'text'
+#[pyfunction]
+pub(crate) fn decrypt<'py>(
+    py: Python<'py>,
+    aes_key: Buffer<'py>,
+    content: Buffer<'py>,
+) -> Result<Bound<'py, PyBytes>, Error> {
+    let mut decryptor = crypto::Decryptor::new(&AesKey::from_bytes(&aes_key.to_bytes()?)?);
+    let mut plain = Vec::with_capacity(content.len());
+    content.each(py, |bytes| decryptor.update(bytes, &mut plain))?;
+    decryptor.finish(&mut plain)?;
+    Ok(PyBytes::new(py, &plain))
+}
+
+/// Encrypts a file in chunks of any size (PROTOCOL.md 4.3).
+///
+/// Raises ``CryptoError``, ``aes-key-size``, if the key is not 16, 24 or 32 bytes.
+///
+/// >>> encryptor = Encryptor(bytes(16))
+/// >>> content = encryptor.update(b"te") + encryptor.update(b"xt") + encryptor.finish()
+/// >>> content == encrypt(bytes(16), b"text")
+/// True
+#[pyclass(frozen, module = "backup_protocol")]
+pub(crate) struct Encryptor(Mutex<Option<crypto::Encryptor>>);
+
+#[pymethods]
+impl Encryptor {
+    #[new]
+    fn new(aes_key: Buffer<'_>) -> Result<Self, Error> {
+        let key = AesKey::from_bytes(&aes_key.to_bytes()?)?;
+        Ok(Self(Mutex::new(Some(crypto::Encryptor::new(&key)))))
+    }
+
+    /// Takes the next bytes of the file, and gives the content that is ready: a multiple of 16 bytes,
+    /// perhaps none.
+    ///
+    /// Raises ``ValueError`` after ``finish``.
+    fn update<'py>(&self, py: Python<'py>, data: Buffer<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let mut out = Vec::with_capacity(data.len().saturating_add(crypto::BLOCK_SIZE));
+        let mut finished = lock(&self.0).is_none();
+        data.each(py, |bytes| match &mut *lock(&self.0) {
+            Some(encryptor) => encryptor.update(bytes, &mut out),
+            None => finished = true,
+        })?;
+        if finished {
+            Err(finished_error())
+        } else {
+            Ok(PyBytes::new(py, &out))
+        }
+    }
+
+    /// Ends the file, and gives the last 16 bytes of the content.
+    ///
+    /// Raises ``ValueError`` the second time.
+    fn finish<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let encryptor = lock(&self.0).take().ok_or_else(finished_error)?;
+        let mut out = Vec::with_capacity(crypto::BLOCK_SIZE);
+        encryptor.finish(&mut out);
+        Ok(PyBytes::new(py, &out))
+    }
+}
+
+/// Decrypts content in chunks of any size (PROTOCOL.md 4.3).
+///
+/// Raises ``CryptoError``, ``aes-key-size``, if the key is not 16, 24 or 32 bytes.
+#[pyclass(frozen, module = "backup_protocol")]
+pub(crate) struct Decryptor(Mutex<Option<crypto::Decryptor>>);
+
+#[pymethods]
+impl Decryptor {
+    #[new]
+    fn new(aes_key: Buffer<'_>) -> Result<Self, Error> {
+        let key = AesKey::from_bytes(&aes_key.to_bytes()?)?;
+        Ok(Self(Mutex::new(Some(crypto::Decryptor::new(&key)))))
+    }
+
+    /// Takes the next bytes of the content, and gives the plaintext that is ready. The last block is
+    /// held back: only the end of the content says how much of it is padding.
+    ///
+    /// Raises ``ValueError`` after ``finish``.
+    fn update<'py>(&self, py: Python<'py>, data: Buffer<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let mut out = Vec::with_capacity(data.len().saturating_add(crypto::BLOCK_SIZE));
+        let mut finished = lock(&self.0).is_none();
+        data.each(py, |bytes| match &mut *lock(&self.0) {
+            Some(decryptor) => decryptor.update(bytes, &mut out),
+            None => finished = true,
+        })?;
+        if finished {
+            Err(finished_error())
+        } else {
+            Ok(PyBytes::new(py, &out))
+        }
+    }
+
+    /// Ends the content, and gives the plaintext of its last block: 0 to 15 bytes.
+    ///
+    /// Raises ``CryptoError``: ``content-not-blocks`` or ``padding``; what came out before is then
+    /// worth nothing either. Raises ``ValueError`` the second time.
+    fn finish<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyBytes>, Error> {
+        let decryptor = lock(&self.0).take().ok_or_else(finished_error)?;
+        let mut out = Vec::with_capacity(crypto::BLOCK_SIZE);
+        decryptor.finish(&mut out)?;
+        Ok(PyBytes::new(py, &out))
+    }
+}
+
+/// The checksum of a whole plaintext, as the POSIX utility ``cksum`` has it (PROTOCOL.md 5); not
+/// zlib's CRC-32.
+///
+/// >>> cksum(b"123456789")
+/// 930766865
+#[pyfunction]
+#[pyo3(signature = (data, /))]
+pub(crate) fn cksum<'py>(py: Python<'py>, data: Buffer<'py>) -> PyResult<u32> {
+    let mut cksum = backup_protocol::Cksum::new();
+    data.each(py, |bytes| cksum.update(bytes))?;
+    Ok(cksum.finish())
+}
+
+/// The checksum of a plaintext in chunks of any size (PROTOCOL.md 5).
+///
+/// >>> cksum = Cksum(b"12345")
+/// >>> cksum.update(b"6789")
+/// >>> cksum.finish()
+/// 930766865
+#[pyclass(frozen, module = "backup_protocol")]
+pub(crate) struct Cksum(Mutex<backup_protocol::Cksum>);
+
+#[pymethods]
+impl Cksum {
+    #[new]
+    #[pyo3(signature = (data = None, /))]
+    fn new<'py>(py: Python<'py>, data: Option<Buffer<'py>>) -> PyResult<Self> {
+        let cksum = Self(Mutex::default());
+        if let Some(data) = data {
+            cksum.update(py, data)?;
+        }
+        Ok(cksum)
+    }
+
+    /// Takes the next bytes of the plaintext.
+    #[pyo3(signature = (data, /))]
+    fn update<'py>(&self, py: Python<'py>, data: Buffer<'py>) -> PyResult<()> {
+        data.each(py, |bytes| lock(&self.0).update(bytes))
+    }
+
+    /// The checksum of what came so far. More may follow.
+    fn finish(&self) -> u32 {
+        lock(&self.0).clone().finish()
+    }
+
+    /// Bytes so far.
+    #[getter]
+    fn size(&self) -> u64 {
+        lock(&self.0).size()
+    }
+}
+
+/// Locks for one piece of work, which never waits for the GIL. What a panic left behind is still
+/// memory-safe, and nothing here panics.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn finished_error() -> PyErr {
+    PyValueError::new_err("the stream was finished")
+}

@@ -1,0 +1,243 @@
+//! The headers of requests and responses (PROTOCOL.md 1.5, 1.6).
+
+use backup_protocol::dialect::SizeWidth;
+use backup_protocol::wire::{self, RequestCode, ResponseCode};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple, PyType};
+
+use crate::args::Buffer;
+use crate::dialect::DialectArgument;
+use crate::error::Error;
+use crate::wire::ClientId;
+use crate::{request, response};
+
+/// The first 23 bytes of every request (PROTOCOL.md 1.5).
+///
+/// >>> RequestHeader(bytes(16), 1100, 255).encode().hex()
+/// '00000000000000000000000000000000034c04ff000000'
+#[pyclass(frozen, eq, hash, get_all, module = "backup_protocol")]
+#[derive(Clone, Eq, Hash, PartialEq)]
+pub(crate) struct RequestHeader {
+    /// Who asks. Ignored in 1100 (PROTOCOL.md 2.1).
+    client_id: ClientId,
+    /// What is asked: known or not, that is for ``check`` to say.
+    code: u16,
+    /// Bytes that follow the header.
+    payload_size: u32,
+    /// The version: 3, but any value is accepted (PROTOCOL.md 1.7).
+    version: u8,
+}
+
+#[pymethods]
+impl RequestHeader {
+    /// Bytes that the header takes on the wire, in every dialect.
+    #[classattr]
+    const SIZE: usize = wire::RequestHeader::SIZE;
+
+    #[classattr]
+    #[allow(non_upper_case_globals)]
+    const __match_args__: (&'static str, &'static str, &'static str) =
+        ("client_id", "code", "payload_size");
+
+    #[new]
+    #[pyo3(signature = (client_id, code, payload_size, *, version = 3))]
+    fn new(client_id: ClientId, code: u16, payload_size: u32, version: u8) -> Self {
+        Self {
+            client_id,
+            code,
+            payload_size,
+            version,
+        }
+    }
+
+    /// Reads a header. Every value is a header: code and size are judged by ``check``.
+    ///
+    /// Raises ``DecodeError``, ``truncated`` or ``trailing-data``, if there are not exactly 23 bytes.
+    /// The dialect makes no difference.
+    #[staticmethod]
+    #[pyo3(signature = (data, /, *, dialect = DialectArgument::default()))]
+    fn decode(data: Buffer<'_>, dialect: DialectArgument) -> Result<Self, Error> {
+        let _ = dialect;
+        let header = wire::RequestHeader::decode(&data.to_bytes()?)?;
+        Ok(Self {
+            client_id: ClientId(header.client_id),
+            code: header.code.0,
+            payload_size: header.payload_size,
+            version: header.version,
+        })
+    }
+
+    /// The bytes of the header. The dialect makes no difference.
+    #[pyo3(signature = (*, dialect = DialectArgument::default()))]
+    fn encode(&self, dialect: DialectArgument) -> Vec<u8> {
+        let _ = dialect;
+        let mut out = Vec::with_capacity(wire::RequestHeader::SIZE);
+        self.wire().write(&mut out);
+        out
+    }
+
+    /// Judges code and payload size, before a byte of the payload is read (PROTOCOL.md 2.10), and
+    /// gives the class of the request.
+    ///
+    /// Raises ``DecodeError``: ``unknown-code``, or ``payload-size`` if no request with this code can
+    /// have this size.
+    ///
+    /// >>> RequestHeader(bytes(16), 1100, 255).check()
+    /// <class 'backup_protocol.Register'>
+    #[pyo3(signature = (*, dialect = DialectArgument::default()))]
+    fn check<'py>(
+        &self,
+        py: Python<'py>,
+        dialect: DialectArgument,
+    ) -> Result<Bound<'py, PyType>, Error> {
+        Ok(request::class(py, self.wire().check(&dialect.0)?))
+    }
+
+    /// Bytes of the payload without the content of a 1103: what to read before
+    /// ``Request.decode(..., content=False)``.
+    ///
+    /// Raises as ``check`` does.
+    #[pyo3(signature = (*, dialect = DialectArgument::default()))]
+    fn fixed_size(&self, dialect: DialectArgument) -> Result<u32, Error> {
+        let kind = self.wire().check(&dialect.0)?;
+        Ok(dialect.0.request_fixed_size(kind))
+    }
+
+    fn __repr__(&self) -> String {
+        format!(
+            "RequestHeader(client_id={:?}, code={}, payload_size={}, version={})",
+            self.client_id.0, self.code, self.payload_size, self.version
+        )
+    }
+
+    fn __getnewargs_ex__<'py>(
+        &self,
+        py: Python<'py>,
+    ) -> PyResult<(Bound<'py, PyTuple>, Bound<'py, PyDict>)> {
+        let keywords = PyDict::new(py);
+        keywords.set_item("client_id", self.client_id)?;
+        keywords.set_item("code", self.code)?;
+        keywords.set_item("payload_size", self.payload_size)?;
+        keywords.set_item("version", self.version)?;
+        Ok((PyTuple::empty(py), keywords))
+    }
+}
+
+impl RequestHeader {
+    fn wire(&self) -> wire::RequestHeader {
+        wire::RequestHeader {
+            client_id: self.client_id.0,
+            version: self.version,
+            code: RequestCode(self.code),
+            payload_size: self.payload_size,
+        }
+    }
+}
+
+/// The first 7 or 5 bytes of every response, as the dialect says (PROTOCOL.md 1.6).
+///
+/// >>> ResponseHeader(2100, 16).encode(dialect="readme").hex()
+/// '0334081000'
+#[pyclass(frozen, eq, hash, get_all, module = "backup_protocol")]
+#[derive(Clone, Eq, Hash, PartialEq)]
+pub(crate) struct ResponseHeader {
+    /// What is answered: known or not, that is for ``check`` to say.
+    code: u16,
+    /// Bytes that follow the header.
+    payload_size: u32,
+    /// The version: 3, but any value is accepted (PROTOCOL.md 1.7).
+    version: u8,
+}
+
+#[pymethods]
+impl ResponseHeader {
+    #[classattr]
+    #[allow(non_upper_case_globals)]
+    const __match_args__: (&'static str, &'static str) = ("code", "payload_size");
+
+    #[new]
+    #[pyo3(signature = (code, payload_size, *, version = 3))]
+    fn new(code: u16, payload_size: u32, version: u8) -> Self {
+        Self {
+            code,
+            payload_size,
+            version,
+        }
+    }
+
+    /// Reads a header. Every value is a header: code and size are judged by ``check``.
+    ///
+    /// Raises ``DecodeError``, ``truncated`` or ``trailing-data``, if there are not exactly
+    /// ``dialect.response_header_size`` bytes.
+    #[staticmethod]
+    #[pyo3(signature = (data, /, *, dialect = DialectArgument::default()))]
+    fn decode(data: Buffer<'_>, dialect: DialectArgument) -> Result<Self, Error> {
+        let header = wire::ResponseHeader::decode(&data.to_bytes()?, &dialect.0)?;
+        Ok(Self {
+            code: header.code.0,
+            payload_size: header.payload_size,
+            version: header.version,
+        })
+    }
+
+    /// The bytes of the header.
+    ///
+    /// Raises ``ValueError`` for a payload size that the dialect has no room for.
+    #[pyo3(signature = (*, dialect = DialectArgument::default()))]
+    fn encode(&self, dialect: DialectArgument) -> PyResult<Vec<u8>> {
+        let two = dialect.0.response_size_width == SizeWidth::Two;
+        if two && u16::try_from(self.payload_size).is_err() {
+            let text = format!(
+                "a payload size of {} does not fit 2 bytes",
+                self.payload_size
+            );
+            return Err(PyValueError::new_err(text));
+        }
+        let mut out = Vec::with_capacity(dialect.0.response_header_size());
+        self.wire().write(&dialect.0, &mut out);
+        Ok(out)
+    }
+
+    /// Judges code and payload size, before memory is set aside for the payload, and gives the class
+    /// of the response.
+    ///
+    /// Raises ``DecodeError``: ``unknown-code``, or ``payload-size`` if no response with this code
+    /// can have this size.
+    #[pyo3(signature = (*, dialect = DialectArgument::default()))]
+    fn check<'py>(
+        &self,
+        py: Python<'py>,
+        dialect: DialectArgument,
+    ) -> Result<Bound<'py, PyType>, Error> {
+        Ok(response::class(py, self.wire().check(&dialect.0)?))
+    }
+
+    fn __repr__(&self) -> String {
+        format!(
+            "ResponseHeader(code={}, payload_size={}, version={})",
+            self.code, self.payload_size, self.version
+        )
+    }
+
+    fn __getnewargs_ex__<'py>(
+        &self,
+        py: Python<'py>,
+    ) -> PyResult<(Bound<'py, PyTuple>, Bound<'py, PyDict>)> {
+        let keywords = PyDict::new(py);
+        keywords.set_item("code", self.code)?;
+        keywords.set_item("payload_size", self.payload_size)?;
+        keywords.set_item("version", self.version)?;
+        Ok((PyTuple::empty(py), keywords))
+    }
+}
+
+impl ResponseHeader {
+    fn wire(&self) -> wire::ResponseHeader {
+        wire::ResponseHeader {
+            version: self.version,
+            code: ResponseCode(self.code),
+            payload_size: self.payload_size,
+        }
+    }
+}
