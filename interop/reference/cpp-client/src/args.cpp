@@ -145,6 +145,8 @@ wrong cksums, 5 no connection, 6 the server violated the protocol.
 )";
 }
 
-std::string base_name(const std::string& path) { return path.substr(path.find_last_of("/\\") + 1); }
+std::string base_name(const std::string& path) {
+    return path.substr(path.find_last_of("/\\") + 1);
+}
 
 }  // namespace backup

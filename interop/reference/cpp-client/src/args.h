@@ -13,10 +13,10 @@ namespace backup {
 // What the described client does although the protocol does not ask for it (PROTOCOL.md 3.1). All are on by
 // default; --no-habits turns all of them off.
 struct Habits {
-    bool one_read = true;         // a response is what one read of 512 bytes brings
-    bool back_to_back = true;     // 1105 and the next 1103 begin in one write
-    bool wait_after_right = true; // after 1104 one more read, without ending the sending side first
-    bool whole_path = true;       // the file name is the path as given
+    bool one_read = true;          // a response is what one read of 512 bytes brings
+    bool back_to_back = true;      // 1105 and the next 1103 begin in one write
+    bool wait_after_right = true;  // after 1104 one more read, without ending the sending side first
+    bool whole_path = true;        // the file name is the path as given
 
     static Habits none() { return Habits{false, false, false, false}; }
 

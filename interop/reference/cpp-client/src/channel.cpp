@@ -58,7 +58,7 @@ Incoming Channel::next() {
             case Received::data:
                 continue;
             case Received::end:
-                if (has_input()) {
+                if (!connection_.input().empty()) {
                     throw ProtocolError("truncated", "the server ended the stream inside a response");
                 }
                 incoming.kind = Incoming::Kind::end;

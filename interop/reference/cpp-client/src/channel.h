@@ -29,10 +29,8 @@ class Channel {
     // The next response, or what came in its place before the deadline of one read.
     Incoming next();
 
-    // True if the peer has answered already, while something is still being sent. It takes no bytes.
-    bool has_input() const { return !connection_.input().empty(); }
-
-    // True if the whole response 2101 stands first in what came so far. It takes the acknowledgements before it.
+    // True if the whole response 2101 stands first in what came so far. It takes the acknowledgements before
+    // it.
     bool is_refused_early();
 
   private:

@@ -69,9 +69,13 @@ RsaKeyPair RsaKeyPair::from_pkcs8(const Bytes& der) {
     return RsaKeyPair(key);
 }
 
-Bytes RsaKeyPair::pkcs8() const { return to_der(key_); }
+Bytes RsaKeyPair::pkcs8() const {
+    return to_der(key_);
+}
 
-Bytes RsaKeyPair::public_key() const { return encode_public_key(key_); }
+Bytes RsaKeyPair::public_key() const {
+    return encode_public_key(key_);
+}
 
 SecretBytes RsaKeyPair::unwrap(const Bytes& wrapped) const {
     if (wrapped.size() != wrapped_key_size) {
@@ -87,7 +91,8 @@ SecretBytes RsaKeyPair::unwrap(const Bytes& wrapped) const {
         result = CryptoPP::DecodingResult();
     }
     if (!result.isValidCoding) {
-        throw ProtocolError("unwrap-failed", "the wrapped AES key does not decode under the client's RSA key");
+        throw ProtocolError("unwrap-failed",
+                            "the wrapped AES key does not decode under the client's RSA key");
     }
     const std::size_t size = result.messageLength;
     if (size != 16 && size != 24 && size != 32) {
@@ -122,7 +127,9 @@ CryptoPP::RSA::PublicKey decode_public_key(const Bytes& der) {
 }
 
 // A private key is a public key too, and Save is virtual: the copy keeps the private part out.
-Bytes encode_public_key(const CryptoPP::RSA::PublicKey& key) { return to_der(CryptoPP::RSA::PublicKey(key)); }
+Bytes encode_public_key(const CryptoPP::RSA::PublicKey& key) {
+    return to_der(CryptoPP::RSA::PublicKey(key));
+}
 
 ContentEncryptor::ContentEncryptor(const SecretBytes& key) {
     const std::array<Byte, block_size> zero_iv{};

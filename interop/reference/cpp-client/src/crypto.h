@@ -40,8 +40,8 @@ class RsaKeyPair {
     CryptoPP::RSA::PrivateKey key_;
 };
 
-// Reads the public key field of 1101 as a receiver does (4.1). ProtocolError with the slugs `public-key-size`,
-// `public-key-der`, `public-key-modulus` and `public-key-exponent`, in this order.
+// Reads the public key field of 1101 as a receiver does (4.1). ProtocolError with the slugs
+// `public-key-size`, `public-key-der`, `public-key-modulus` and `public-key-exponent`, in this order.
 CryptoPP::RSA::PublicKey decode_public_key(const Bytes& der);
 Bytes encode_public_key(const CryptoPP::RSA::PublicKey& key);
 

@@ -43,9 +43,7 @@ struct Dialect {
     std::uint16_t default_port;
 
     std::uint16_t code(Request request) const { return request_codes[static_cast<std::size_t>(request)]; }
-    std::uint16_t code(Response response) const {
-        return response_codes[static_cast<std::size_t>(response)];
-    }
+    std::uint16_t code(Response response) const { return response_codes[static_cast<std::size_t>(response)]; }
 
     // False if no message has this code.
     bool find(std::uint16_t code, Request& request) const;

@@ -23,7 +23,8 @@ ProtocolError wrong_answer(const Dialect& dialect, const Incoming& incoming, Req
 // 6.2: what does not repeat the request is not an answer to it.
 void check_repeats(bool same, const char* field) {
     if (!same) {
-        throw ProtocolError("", std::string("the server's answer has another ") + field + " than the request");
+        throw ProtocolError("",
+                            std::string("the server's answer has another ") + field + " than the request");
     }
 }
 
@@ -49,7 +50,7 @@ ExitCode Session::run(const std::vector<FileJob>& jobs) {
         if (pending_) {
             settle_pending(await_end(Request::cksum_right));
         }
-    } catch (const ClientError&) {
+    } catch (const std::exception&) {
         settle_pending(Outcome::unconfirmed);
         throw;
     }
@@ -325,8 +326,8 @@ Session::Outcome Session::read_verdict_answer() {
             return Outcome::confirmed;
         }
         if (incoming.code != Response::acknowledged) {
-            throw ProtocolError("", "the server answered a verdict with " +
-                                        std::to_string(dialect_.code(incoming.code)));
+            throw ProtocolError(
+                "", "the server answered a verdict with " + std::to_string(dialect_.code(incoming.code)));
         }
     }
 }

@@ -35,9 +35,9 @@ class Session {
     Session(const Dialect& dialect, const Options& options, const std::string& client_name,
             std::unique_ptr<Identity> identity, Surroundings surroundings);
 
-    // Sends all files and prints a line for each. What concerns one file alone (refused, given up, unreadable)
-    // does not keep the others from being sent; the first such failure is the exit code. Everything else is
-    // thrown.
+    // Sends all files and prints a line for each. What concerns one file alone (refused, given up,
+    // unreadable) does not keep the others from being sent; the first such failure is the exit code.
+    // Everything else is thrown.
     ExitCode run(const std::vector<FileJob>& jobs);
 
   private:
@@ -71,7 +71,8 @@ class Session {
     Outcome await_end(Request verdict);
 
     void report(const Report& report, Outcome outcome);
-    void print_line(const std::string& name, std::uint64_t size, const std::string& cksum, const char* verdict);
+    void print_line(const std::string& name, std::uint64_t size, const std::string& cksum,
+                    const char* verdict);
     void settle_pending(Outcome outcome);
     void fail(ExitCode code);
 

@@ -133,8 +133,7 @@ Endpoint parse_endpoint(const std::string& text) {
         throw bad;  // an IPv6 address without brackets: where the port begins is a guess
     }
     const std::string digits = text.substr(colon + 1);
-    if (digits.empty() || digits.size() > 5 ||
-        digits.find_first_not_of("0123456789") != std::string::npos) {
+    if (digits.empty() || digits.size() > 5 || digits.find_first_not_of("0123456789") != std::string::npos) {
         throw bad;
     }
     const unsigned long port = std::stoul(digits);
@@ -217,6 +216,8 @@ std::unique_ptr<Identity> load_identity() {
     return nullptr;
 }
 
-void save_identity(const Identity& identity) { write_secret_file(identity_name, format_identity(identity)); }
+void save_identity(const Identity& identity) {
+    write_secret_file(identity_name, format_identity(identity));
+}
 
 }  // namespace backup

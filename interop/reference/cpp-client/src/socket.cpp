@@ -77,8 +77,8 @@ FileDescriptor connect_to(const Endpoint& endpoint, Milliseconds timeout) {
             return fd;
         }
     }
-    throw ConnectionError(with_errno(
-        "cannot connect to " + endpoint.host + " port " + std::to_string(endpoint.port), error));
+    throw ConnectionError(
+        with_errno("cannot connect to " + endpoint.host + " port " + std::to_string(endpoint.port), error));
 }
 
 }  // namespace

@@ -39,8 +39,8 @@ class Connection {
     Connection(FileDescriptor socket, Milliseconds timeout);
 
     // Writes everything. Bytes that come meanwhile are taken into input(), since a server that refuses a long
-    // request answers in the middle of it (2.10). ConnectionLost if the peer is gone, ConnectionError if it takes
-    // nothing for the length of the timeout.
+    // request answers in the middle of it (2.10). ConnectionLost if the peer is gone, ConnectionError if it
+    // takes nothing for the length of the timeout.
     void send(const Bytes& bytes);
 
     // One read of up to 512 bytes, appended to input().

@@ -124,7 +124,9 @@ ProtocolError bad_payload_size(std::uint32_t size) {
 
 // --- Headers ---
 
-std::size_t response_header_size(const Dialect& dialect) { return 1 + 2 + dialect.response_size_width; }
+std::size_t response_header_size(const Dialect& dialect) {
+    return 1 + 2 + dialect.response_size_width;
+}
 
 Bytes encode(const RequestHeader& header) {
     return Writer()
@@ -220,13 +222,17 @@ std::uint64_t largest_content(const Dialect& dialect) {
     return room - room % block_size;
 }
 
-std::uint64_t largest_file(const Dialect& dialect) { return largest_content(dialect) - 1; }
+std::uint64_t largest_file(const Dialect& dialect) {
+    return largest_content(dialect) - 1;
+}
 
 std::uint64_t content_size_of(std::uint64_t file_size) {
     return file_size - file_size % block_size + block_size;
 }
 
-Bytes encode_register(const std::string& name) { return encode_name(name); }
+Bytes encode_register(const std::string& name) {
+    return encode_name(name);
+}
 
 std::string decode_register(const Bytes& payload) {
     Reader reader(payload);
@@ -305,7 +311,9 @@ Bytes encode_request(const Dialect& dialect, Request kind, const ClientId& clien
 
 // --- Response payloads ---
 
-Bytes encode_registered(const ClientId& client_id) { return Bytes(client_id.begin(), client_id.end()); }
+Bytes encode_registered(const ClientId& client_id) {
+    return Bytes(client_id.begin(), client_id.end());
+}
 
 ClientId decode_registered(const Bytes& payload) {
     Reader reader(payload);

@@ -1,12 +1,13 @@
 // Keys, ciphers and checksums of the golden vectors, and what the vectors cannot hold because it is random.
 
+#include "crypto.h"
+
 #include <doctest/doctest.h>
 
 #include <algorithm>
 #include <set>
 
 #include "cksum.h"
-#include "crypto.h"
 #include "errors.h"
 #include "receiver_crypto.h"
 #include "vectors.h"
@@ -31,7 +32,9 @@ void in_pieces(const Bytes& bytes, const Function& take) {
 Bytes encrypt_in_pieces(const Bytes& aes_key, const Bytes& plaintext) {
     ContentEncryptor encryptor(to_secret(aes_key));
     Bytes content;
-    const auto append = [&](const Bytes& piece) { content.insert(content.end(), piece.begin(), piece.end()); };
+    const auto append = [&](const Bytes& piece) {
+        content.insert(content.end(), piece.begin(), piece.end());
+    };
     in_pieces(plaintext, [&](const Byte* data, std::size_t size) { append(encryptor.update(data, size)); });
     append(encryptor.finish());
     return content;
@@ -49,7 +52,8 @@ void check_file_content(const json& group, const json& test) {
         input = materialize(given);
     }
     if (test.at("result") == "invalid") {
-        check_result(test, input, [&] { return json(to_hex(decrypt_content(aes_key, input))); }, nullptr);
+        check_result(
+            test, input, [&] { return json(to_hex(decrypt_content(aes_key, input))); }, nullptr);
         return;
     }
     const Bytes plaintext = materialize(test.at("fields").at("plaintext"));
@@ -116,9 +120,9 @@ TEST_CASE("vectors: wrapped keys") {
 }
 
 TEST_CASE("vectors: file content") {
-    for_each_test("file_cipher.json", "file-content", [](const Dialect&, const json& group, const json& test) {
-        check_file_content(group, test);
-    });
+    for_each_test(
+        "file_cipher.json", "file-content",
+        [](const Dialect&, const json& group, const json& test) { check_file_content(group, test); });
 }
 
 TEST_CASE("every vector file has a consumer here") {

@@ -16,7 +16,9 @@ namespace tests {
 
 namespace {
 
-json seed() { return load_json(std::string(DIALECT_FOLDER) + "/seed.json"); }
+json seed() {
+    return load_json(std::string(DIALECT_FOLDER) + "/seed.json");
+}
 
 }  // namespace
 

@@ -62,8 +62,7 @@ void check_size(const Bytes& input, std::uint64_t message_size) {
 Decoded decode_send_file_message(const Dialect& dialect, const RequestHeader& header, const Bytes& input,
                                  bool only_fixed_fields) {
     const std::size_t fixed_size = send_file_fixed_size(dialect);
-    const SendFile message =
-        decode_send_file(dialect, header, slice(input, request_header_size, fixed_size));
+    const SendFile message = decode_send_file(dialect, header, slice(input, request_header_size, fixed_size));
     const std::uint64_t content_size = only_fixed_fields ? 0 : message.content_size;
     check_size(input, request_header_size + fixed_size + content_size);
     const Bytes content = slice(input, request_header_size + fixed_size, content_size);

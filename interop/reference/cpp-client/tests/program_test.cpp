@@ -29,7 +29,8 @@ struct Outcome {
 
 // Runs the program in a folder. The arguments are the tests' own and need no quoting.
 Outcome run_program(const TemporaryFolder& folder, const std::string& arguments) {
-    const std::string command = "cd '" + folder.path() + "' && '" CHECKED_CLIENT "' " + arguments + " >out 2>errors";
+    const std::string command =
+        "cd '" + folder.path() + "' && '" CHECKED_CLIENT "' " + arguments + " >out 2>errors";
     const int status = std::system(command.c_str());
     REQUIRE(WIFEXITED(status));
     return Outcome{WEXITSTATUS(status), read_small_file(folder.path() + "/out", 1 << 20),

@@ -11,7 +11,9 @@
 namespace backup {
 namespace tests {
 
-SecretBytes to_secret(const Bytes& bytes) { return SecretBytes(bytes.data(), bytes.size()); }
+SecretBytes to_secret(const Bytes& bytes) {
+    return SecretBytes(bytes.data(), bytes.size());
+}
 
 Bytes decrypt_content(const Bytes& aes_key, const Bytes& content) {
     if (content.empty() || content.size() % block_size != 0) {
@@ -24,9 +26,8 @@ Bytes decrypt_content(const Bytes& aes_key, const Bytes& content) {
     cipher.ProcessData(plain.data(), content.data(), content.size());
     const std::size_t padding = plain.back();
     const bool possible = padding >= 1 && padding <= block_size;
-    const bool right =
-        possible && std::all_of(plain.end() - static_cast<std::ptrdiff_t>(padding), plain.end(),
-                                [&](Byte byte) { return byte == padding; });
+    const bool right = possible && std::all_of(plain.end() - static_cast<std::ptrdiff_t>(padding),
+                                               plain.end(), [&](Byte byte) { return byte == padding; });
     if (!right) {
         throw ProtocolError("padding", "the last block does not end in PKCS#7 padding");
     }

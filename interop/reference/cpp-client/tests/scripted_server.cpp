@@ -78,13 +78,14 @@ void Peer::discard(std::size_t limit) {
     }
 }
 
-bool Peer::is_silent() { return !can_read(socket_.get(), moment); }
+bool Peer::is_silent() {
+    return !can_read(socket_.get(), moment);
+}
 
 void Peer::send(const Bytes& bytes) {
     std::size_t done = 0;
     while (done < bytes.size()) {
-        const ssize_t count =
-            ::send(socket_.get(), bytes.data() + done, bytes.size() - done, MSG_NOSIGNAL);
+        const ssize_t count = ::send(socket_.get(), bytes.data() + done, bytes.size() - done, MSG_NOSIGNAL);
         if (count <= 0) {
             throw std::runtime_error("server: cannot send");
         }
@@ -106,7 +107,9 @@ void Peer::respond_in_two_pieces(Response kind, const Bytes& payload) {
     send(payload);
 }
 
-void Peer::end_sending() { ::shutdown(socket_.get(), SHUT_WR); }
+void Peer::end_sending() {
+    ::shutdown(socket_.get(), SHUT_WR);
+}
 
 void Peer::reset() {
     const linger at_once{1, 0};
@@ -115,7 +118,9 @@ void Peer::reset() {
 }
 
 ScriptedServer::ScriptedServer(const Dialect& dialect, std::vector<Script> scripts)
-    : dialect_(dialect), scripts_(std::move(scripts)), listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    : dialect_(dialect),
+      scripts_(std::move(scripts)),
+      listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);

@@ -18,8 +18,8 @@
 namespace backup {
 namespace tests {
 
-// The server's side of one connection. Everything has a deadline and throws std::runtime_error when it passes or
-// when something else comes than was expected.
+// The server's side of one connection. Everything has a deadline and throws std::runtime_error when it passes
+// or when something else comes than was expected.
 class Peer {
   public:
     Peer(FileDescriptor socket, const Dialect& dialect) : socket_(std::move(socket)), dialect_(dialect) {}

@@ -17,8 +17,8 @@ namespace tests {
 struct SessionRun {
     explicit SessionRun(const Dialect& dialect_spoken);
 
-    // Runs the session to its end and the server to the end of its scripts. A ClientError of the session becomes
-    // the exit code, as in the program; one of the server is thrown.
+    // Runs the session to its end and the server to the end of its scripts. A ClientError of the session
+    // becomes the exit code, as in the program; one of the server is thrown.
     void go(std::vector<ScriptedServer::Script> scripts, const std::vector<FileJob>& jobs);
 
     // For scripts: keeps a connection open until the client has come to its end by itself.

@@ -1,5 +1,7 @@
 // transfer.info, me.info and the command line.
 
+#include "setup_files.h"
+
 #include <doctest/doctest.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -11,7 +13,6 @@
 
 #include "args.h"
 #include "errors.h"
-#include "setup_files.h"
 #include "temporary_folder.h"
 #include "text.h"
 
@@ -27,7 +28,9 @@ const RsaKeyPair& test_key() {
     return key;
 }
 
-std::string key_text() { return encode_base64(test_key().pkcs8()); }
+std::string key_text() {
+    return encode_base64(test_key().pkcs8());
+}
 
 std::string wrapped(const std::string& text, std::size_t width, const std::string& line_end) {
     std::string out;
@@ -40,11 +43,11 @@ std::string wrapped(const std::string& text, std::size_t width, const std::strin
 }  // namespace
 
 TEST_CASE("transfer.info with LF, CRLF and no end of the last line") {
-    for (const char* const text :
-         {"127.0.0.1:1234\nMichael Jackson\nNew_product_spec.docx\n",
-          "127.0.0.1:1234\r\nMichael Jackson\r\nNew_product_spec.docx\r\n",
-          "127.0.0.1:1234\r\nMichael Jackson\nNew_product_spec.docx", "127.0.0.1:1234 \nMichael Jackson\n"
-                                                                     "New_product_spec.docx\r\n\r\n"}) {
+    for (const char* const text : {"127.0.0.1:1234\nMichael Jackson\nNew_product_spec.docx\n",
+                                   "127.0.0.1:1234\r\nMichael Jackson\r\nNew_product_spec.docx\r\n",
+                                   "127.0.0.1:1234\r\nMichael Jackson\nNew_product_spec.docx",
+                                   "127.0.0.1:1234 \nMichael Jackson\n"
+                                   "New_product_spec.docx\r\n\r\n"}) {
         INFO(text);
         const TransferInfo info = parse_transfer_info(text);
         CHECK(info.server.host == "127.0.0.1");
@@ -169,11 +172,18 @@ TEST_CASE("command line") {
     CHECK_FALSE(options.habits.wait_after_right);
     CHECK_FALSE(options.habits.whole_path);
 
-    const std::vector<std::vector<std::string>> wrong = {
-        {"--what"},         {"file"},          {"--file"},        {"--file="},
-        {"--no-habits=1"},  {"--timeout", "0"}, {"--timeout", "x"}, {"--timeout", "nan"},
-        {"--timeout", "1s"}, {"--timeout", "-1"}, {"--send-as", std::string(255, 'a')},
-        {"--file", "a", "--file", "b", "--send-as", "c"}};
+    const std::vector<std::vector<std::string>> wrong = {{"--what"},
+                                                         {"file"},
+                                                         {"--file"},
+                                                         {"--file="},
+                                                         {"--no-habits=1"},
+                                                         {"--timeout", "0"},
+                                                         {"--timeout", "x"},
+                                                         {"--timeout", "nan"},
+                                                         {"--timeout", "1s"},
+                                                         {"--timeout", "-1"},
+                                                         {"--send-as", std::string(255, 'a')},
+                                                         {"--file", "a", "--file", "b", "--send-as", "c"}};
     for (const auto& arguments : wrong) {
         INFO(arguments.front());
         CHECK_THROWS_AS(parse_arguments(arguments), UsageError);
@@ -185,7 +195,8 @@ TEST_CASE("small helpers for text") {
     CHECK(base_name("c.txt") == "c.txt");
     CHECK(base_name("a/").empty());
     CHECK(printable("a\n\x1b[0m\x7f") == "a\\x0a\\x1b[0m\\x7f");
-    CHECK(count_characters("\xd7\x90" "b") == 2);
+    CHECK(count_characters("\xd7\x90"
+                           "b") == 2);
 }
 
 }  // namespace tests

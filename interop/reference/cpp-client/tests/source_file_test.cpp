@@ -59,7 +59,8 @@ TEST_CASE("2.3: the limit on files") {
     REQUIRE(::truncate(path.c_str(), static_cast<off_t>(limit)) == 0);
     CHECK(SourceFile(path, limit).size() == limit);
     REQUIRE(::truncate(path.c_str(), static_cast<off_t>(limit + 1)) == 0);
-    CHECK_THROWS_WITH_AS(SourceFile(path, limit), (path + " has 4294967008 bytes; the protocol carries at most 4294967007").c_str(),
+    CHECK_THROWS_WITH_AS(SourceFile(path, limit),
+                         (path + " has 4294967008 bytes; the protocol carries at most 4294967007").c_str(),
                          LocalError);
 }
 

@@ -54,7 +54,9 @@ TemporaryFolder::~TemporaryFolder() {
     ::rmdir(path_.c_str());
 }
 
-std::size_t TemporaryFolder::count_entries() const { return entries_of(path_).size(); }
+std::size_t TemporaryFolder::count_entries() const {
+    return entries_of(path_).size();
+}
 
 std::string TemporaryFolder::write(const std::string& name, const std::string& content) const {
     std::string path = path_ + "/" + name;

@@ -1,5 +1,6 @@
-// The transcripts of the golden vectors: a real session of the client against a server that plays the server's
-// side of the transcript. The client's RSA key is injected, so every byte the client sends must be the transcript's.
+// The transcripts of the golden vectors: a real session of the client against a server that plays the
+// server's side of the transcript. The client's RSA key is injected, so every byte the client sends must be
+// the transcript's.
 
 #include <doctest/doctest.h>
 

@@ -58,9 +58,13 @@ Bytes materialize(const json& value) {
     return bytes;
 }
 
-json load_json(const std::string& path) { return json::parse(read_small_file(path, 64 * 1024 * 1024)); }
+json load_json(const std::string& path) {
+    return json::parse(read_small_file(path, 64 * 1024 * 1024));
+}
 
-Dialect load_test_dialect(const std::string& name) { return load_dialect(name, DIALECT_FOLDER); }
+Dialect load_test_dialect(const std::string& name) {
+    return load_dialect(name, DIALECT_FOLDER);
+}
 
 void for_each_test(const std::string& file, const std::string& decodes, const TestFunction& run) {
     const json document = load_json(std::string(VECTOR_FOLDER) + "/" + file);

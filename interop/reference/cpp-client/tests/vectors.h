@@ -33,8 +33,8 @@ Dialect load_test_dialect(const std::string& name);
 using TestFunction = std::function<void(const Dialect&, const json& group, const json& test)>;
 void for_each_test(const std::string& file, const std::string& decodes, const TestFunction& run);
 
-// Asserts what the result says: `decode` returns the fields as JSON or throws ProtocolError; `encode`, if there
-// is one, gives the bytes back from what was decoded last.
+// Asserts what the result says: `decode` returns the fields as JSON or throws ProtocolError; `encode`, if
+// there is one, gives the bytes back from what was decoded last.
 void check_result(const json& test, const Bytes& input, const std::function<json()>& decode,
                   const std::function<Bytes()>& encode);
 
