@@ -76,6 +76,9 @@ fn cannot_start(error: &ServeError) -> Exit {
                 StoreError::InUse { .. } => "stop the other server, or choose another --data",
                 StoreError::NewerDatabase { .. } => "use the release that wrote it, or a later one",
                 StoreError::Io { .. } => "check that this account may write there: see --data",
+                StoreError::DatabaseMissing { .. } => {
+                    "restore the database from a copy, or move the stored files away"
+                }
                 _ => "choose another --data, or restore the database from a copy",
             },
         ),

@@ -88,6 +88,20 @@ impl Layout {
         Ok(names)
     }
 
+    /// Whether no file was ever stored here.
+    pub(super) fn is_empty(&self) -> Result<bool, StoreError> {
+        for folder in [self.incoming_dir(), self.clients_dir()] {
+            if fs::read_dir(&folder)
+                .map_err(failed("read", &folder))?
+                .next()
+                .is_some()
+            {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// Makes the names in `incoming` durable.
     pub(super) fn sync_incoming(&self) -> Result<(), StoreError> {
         self.sync(&self.incoming_dir())

@@ -206,6 +206,12 @@ pub enum StoreError {
         /// The database.
         path: PathBuf,
     },
+    /// There are files, but no rows for them. To go on would mean to take them for leftovers.
+    #[error("{} is missing or empty, but there are stored files beside it", path.display())]
+    DatabaseMissing {
+        /// The database.
+        path: PathBuf,
+    },
     /// SQLite said no.
     #[error("database: {0}")]
     Database(#[from] rusqlite::Error),

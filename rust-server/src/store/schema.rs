@@ -52,15 +52,25 @@ const TABLES: &str = "
     CREATE INDEX versions_incoming ON versions (number) WHERE placed = 0;
 ";
 
-/// Opens the database at `path`, with our tables in it.
-pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
+/// Opens the database at `path`, with our tables in it. They are created in an empty database,
+/// unless `is_new` knows better.
+pub(super) fn open(
+    path: &Path,
+    is_new: impl FnOnce() -> Result<bool, StoreError>,
+) -> Result<Connection, StoreError> {
     let mut connection = Connection::open(path)?;
     let found = pragma(&connection, "user_version")?;
     let application = pragma(&connection, "application_id")?;
     let tables: i64 =
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     match found {
-        0 if tables == 0 => {}
+        0 if tables == 0 => {
+            if !is_new()? {
+                return Err(StoreError::DatabaseMissing {
+                    path: path.to_owned(),
+                });
+            }
+        }
         _ if found > KNOWN => {
             return Err(StoreError::NewerDatabase {
                 path: path.to_owned(),

@@ -34,7 +34,7 @@ impl DiskStore {
     /// [`StoreError`] says what the operator has to change.
     pub fn open(root: &Path) -> Result<Self, StoreError> {
         let layout = Arc::new(Layout::open(root)?);
-        let mut connection = schema::open(&layout.database())?;
+        let mut connection = schema::open(&layout.database(), || layout.is_empty())?;
         recover(&layout, &mut connection)?;
         let (requests, receiver) = mpsc::channel();
         let writer = Writer::new(connection, Arc::clone(&layout));

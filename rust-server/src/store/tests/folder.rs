@@ -126,3 +126,26 @@ async fn symbolic_links_are_not_followed_out_of_the_store() {
     assert_eq!(mode(placed.parent().expect("a folder")), 0o700);
     assert_eq!(mode(&folder.root.path().join("backup.db")), 0o600);
 }
+
+/// A database that was lost must not make a start throw the files away.
+#[tokio::test]
+async fn files_without_a_database_are_left_alone() {
+    for verified in [false, true] {
+        let folder = Folder::new();
+        let store = folder.open();
+        register(&store, ALICE, "alice").await;
+        upload(&store, ALICE, "a", "one").await;
+        if verified {
+            verify(&store, "a", None).await;
+        }
+        drop(store);
+        let database = folder.root.path().join("backup.db");
+        fs::remove_file(&database).expect("removed");
+        // Not even the second time, when the first one has created an empty file.
+        for _ in 0..2 {
+            let opened = DiskStore::open(folder.root.path());
+            assert!(matches!(opened, Err(StoreError::DatabaseMissing { .. })));
+        }
+        assert_eq!(folder.incoming().len() + folder.verified().len(), 1);
+    }
+}
