@@ -1,1 +1,39 @@
-//! backup-interop
+//! The examiner of the backup protocol: plays every client against every server, as processes, with
+//! a recording tap between them, and compares every field of every message with `docs/PROTOCOL.md`.
+//!
+//! It shares no code with the programs that it examines, since a fault on both sides of an
+//! examination cancels out. What it is made of:
+//!
+//! | module | what it knows |
+//! |---|---|
+//! | `frame`, `dialect` | where the fields of a message lie |
+//! | `oracle`, `info_file` | ciphers, keys, checksum; the client's private key |
+//! | `tap` | the proxy between client and server: records, cuts, holds, changes |
+//! | `record` | what the tap wrote down |
+//! | `judge` | what PROTOCOL.md asks of each side, given what reached it |
+//! | `peer`, `process`, `store` | the programs, and the server's folder |
+//! | `scenarios`, `cell` | what happens in a cell of the matrix |
+//! | `matrix`, `wire_log`, `report`, `cli` | running the cells and telling of them |
+//!
+//! The judge sees bytes alone; the tap knows nothing of right and wrong.
+
+mod cell;
+mod cli;
+mod dialect;
+mod frame;
+mod glob;
+mod impossible;
+mod info_file;
+mod judge;
+mod matrix;
+mod oracle;
+mod peer;
+mod process;
+mod record;
+mod report;
+mod scenarios;
+mod store;
+mod tap;
+mod wire_log;
+
+pub use cli::{Exit, main};

@@ -1,0 +1,488 @@
+//! Judging a server: every response against what the model says is due.
+
+use std::collections::VecDeque;
+
+use crate::dialect::{Dialect, RefusedPayload};
+use crate::frame::{self, Direction, Field, Frame, Id, Kind};
+use crate::judge::checks::{self, Difference, Examination};
+use crate::judge::model::{Answer, Key, Model, Received, Upload};
+use crate::judge::{Case, Event, Finding, FramePlace, Level, What, Whose, events, suspect};
+use crate::oracle::AesKey;
+use crate::record::{Ended, Side};
+
+/// Judges the server of a case and tells what it was given.
+pub(super) fn judge(case: &Case<'_>) -> (Vec<Finding>, Vec<Upload>) {
+    let mut judge = Judge {
+        case,
+        model: Model::default(),
+        connections: Vec::new(),
+        findings: Vec::new(),
+    };
+    judge.connections.resize_with(case.recording.connections.len(), Connection::default);
+    for event in &events(case, Side::Server) {
+        judge.event(event);
+    }
+    judge.at_rest();
+    (judge.findings, judge.model.into_uploads())
+}
+
+struct Judge<'a> {
+    case: &'a Case<'a>,
+    model: Model,
+    connections: Vec<Connection<'a>>,
+    findings: Vec<Finding>,
+}
+
+/// What is due on one connection.
+#[derive(Default)]
+struct Connection<'a> {
+    due: VecDeque<Due<'a>>,
+    /// The server has to end the connection, and by which request.
+    closing: Option<Closing>,
+    /// The client has ended its side.
+    client_ended: bool,
+    server_ended: bool,
+    /// The frames are out of step; nothing after this can be judged.
+    lost: bool,
+}
+
+struct Due<'a> {
+    answer: Answer<'a>,
+    /// Client ID in the header of the request.
+    id: Id,
+    /// The request, with its number in the dialect.
+    request: String,
+}
+
+#[derive(Clone)]
+struct Closing {
+    request: String,
+    /// After a refusal that is more than the server will throw away, a reset is no fault (2.10).
+    reset_allowed: bool,
+}
+
+impl<'a> Judge<'a> {
+    fn event(&mut self, event: &Event<'a>) {
+        let Some(connection) = self.connections.get(event.connection) else {
+            return;
+        };
+        if connection.lost {
+            self.end_of_lost(event);
+            return;
+        }
+        match &event.what {
+            What::Message(Direction::Request, _, frame) => self.request(event, frame),
+            What::Message(Direction::Response, number, frame) => {
+                self.response(event, *number, frame);
+            }
+            What::Rest(Direction::Request, ..) => {}
+            What::Rest(Direction::Response, number, rest) => self.rest(event, *number, rest),
+            What::End(Direction::Request, _) => {
+                self.with(event.connection, |connection| connection.client_ended = true);
+            }
+            What::End(Direction::Response, how) => self.end(event, *how),
+        }
+    }
+
+    fn with(&mut self, connection: usize, change: impl FnOnce(&mut Connection<'a>)) {
+        if let Some(connection) = self.connections.get_mut(connection) {
+            change(connection);
+        }
+    }
+
+    fn end_of_lost(&mut self, event: &Event<'a>) {
+        if let What::End(Direction::Response, _) = event.what {
+            self.with(event.connection, |connection| connection.server_ended = true);
+        }
+    }
+
+    fn request(&mut self, event: &Event<'a>, frame: &Frame<'a>) {
+        let dialect = self.case.dialect;
+        let closing = self.connections.get(event.connection).and_then(|c| c.closing.as_ref());
+        if closing.is_some() {
+            // What still arrives at a connection that is being ended is thrown away.
+            return;
+        }
+        let answer = self.model.answer(dialect, event.connection, frame);
+        let request = checks::title(dialect, Direction::Request, frame.header.code);
+        let closing = match &answer {
+            Answer::End => Some(false),
+            Answer::Refused { close: true, .. } => Some(true),
+            _ => None,
+        };
+        let due = !matches!(answer, Answer::Nothing | Answer::End);
+        let id = frame.header.client_id.unwrap_or_default();
+        self.with(event.connection, |connection| {
+            connection.closing = closing.map(|reset_allowed| Closing {
+                request: request.clone(),
+                reset_allowed,
+            });
+            if due {
+                connection.due.push_back(Due { answer, id, request });
+            }
+        });
+    }
+
+    fn response(&mut self, event: &Event<'a>, number: usize, frame: &Frame<'a>) {
+        let case = self.case;
+        let mut due = None;
+        self.with(event.connection, |connection| due = connection.due.pop_front());
+        let mut findings = Vec::new();
+        let mut examination = Examination {
+            case,
+            whose: Whose::Server,
+            connection: event.connection,
+            number,
+            frame,
+            direction: Direction::Response,
+            order: event.order,
+            findings: &mut findings,
+        };
+        let Some(due) = due else {
+            examination.report(
+                Difference {
+                    field: Field::Order,
+                    offset: 0,
+                    expected: "no response: none is due".into(),
+                    got: checks::title(case.dialect, Direction::Response, frame.header.code),
+                },
+                "2.11",
+                suspect::stray_response(case.dialect, frame),
+            );
+            self.with(event.connection, |connection| connection.lost = true);
+            self.findings.append(&mut findings);
+            return;
+        };
+        examination.version();
+        let expected = due.answer.kind();
+        let mut in_step = true;
+        if expected.is_some() && frame.kind != expected {
+            let difference = examination.difference(
+                Field::Code,
+                due.expectation(case.dialect),
+                checks::title(case.dialect, Direction::Response, frame.header.code),
+            );
+            let cause = suspect::response_code(case.dialect, frame, expected, &due.request);
+            examination.report(difference, "2", cause);
+            in_step = frame.kind.is_some_and(|kind| {
+                frame::fixed_payload_size(case.dialect, kind) == frame.header.payload_size as usize
+            }) || expected.is_some_and(|kind| {
+                frame::fixed_payload_size(case.dialect, kind) == frame.header.payload_size as usize
+            });
+        } else if let Some(kind) = expected {
+            let size = frame::fixed_payload_size(case.dialect, kind);
+            in_step = examination.size(size, "2");
+            if in_step {
+                examination.one_write();
+                fields(&mut self.model, &mut examination, &due);
+            }
+        }
+        self.findings.append(&mut findings);
+        if !in_step {
+            self.with(event.connection, |connection| connection.lost = true);
+        }
+    }
+
+    fn rest(&mut self, event: &Event<'a>, number: usize, rest: &[u8]) {
+        if self.excused(event.connection) {
+            return;
+        }
+        let dialect = self.case.dialect;
+        let due = self.connections.get(event.connection).and_then(|c| c.due.front());
+        let expected = due.and_then(|due| due.answer.kind());
+        let (field, expected, got) =
+            checks::unfinished(dialect, Direction::Response, rest, expected);
+        self.report_at(event, number, rest, field, expected, got);
+        self.with(event.connection, |connection| connection.lost = true);
+    }
+
+    fn end(&mut self, event: &Event<'a>, how: Ended) {
+        let excused = self.excused(event.connection);
+        let Some(connection) = self.connections.get_mut(event.connection) else {
+            return;
+        };
+        connection.server_ended = true;
+        if excused {
+            return;
+        }
+        let owed: Vec<_> = connection.due.drain(..).collect();
+        let closing = connection.closing.clone();
+        let client_ended = connection.client_ended;
+        if let Some(due) = owed.first() {
+            let expected = due.expectation(self.case.dialect);
+            self.stream_finding(event, expected, ended(how).into(), "1.3");
+            return;
+        }
+        match (closing, how) {
+            (Some(closing), Ended::Reset) if !closing.reset_allowed => {
+                let expected = format!("an end of the stream after {}", closing.request);
+                self.stream_finding(event, expected, ended(how).into(), "2.11");
+            }
+            (None, Ended::Reset) => {
+                self.stream_finding(event, "an end, not a reset".into(), ended(how).into(), "2.11");
+            }
+            (None, Ended::Finished) if !client_ended => {
+                let expected = "the connection stays until the client ends it".into();
+                self.stream_finding(event, expected, ended(how).into(), "2.11");
+            }
+            _ => {}
+        }
+    }
+
+    /// What is still owed when nothing moves any more.
+    fn at_rest(&mut self) {
+        for connection in 0..self.connections.len() {
+            let Some(state) = self.connections.get(connection) else {
+                continue;
+            };
+            if state.server_ended || self.excused(connection) {
+                continue;
+            }
+            let record = self.case.recording.connections.get(connection);
+            let reset = record.is_some_and(|record| {
+                let (requests, _) = record.seen_by(Side::Server);
+                requests.end.is_some_and(|end| end.how == Ended::Reset)
+            });
+            if reset || state.lost {
+                continue;
+            }
+            let expected = match (state.due.front(), &state.closing) {
+                (Some(due), _) => due.expectation(self.case.dialect),
+                (None, Some(closing)) => format!("the server ends the connection after {}", closing.request),
+                (None, None) if state.client_ended => {
+                    "the server ends the connection after the client has".into()
+                }
+                (None, None) => continue,
+            };
+            let section = if state.due.is_empty() { "2.11" } else { "2" };
+            let event = Event {
+                order: u64::MAX - 1,
+                connection,
+                what: What::End(Direction::Response, Ended::Finished),
+            };
+            self.stream_finding(&event, expected, "silence until the deadline".into(), section);
+        }
+    }
+
+    fn excused(&self, connection: usize) -> bool {
+        let record = self.case.recording.connections.get(connection);
+        record.is_some_and(|record| {
+            let killed = self.case.runs.get(record.door).is_some_and(|run| run.killed);
+            record.excused || killed
+        })
+    }
+
+    fn stream_finding(
+        &mut self,
+        event: &Event<'a>,
+        expected: String,
+        got: String,
+        section: &'static str,
+    ) {
+        self.findings.push(Finding {
+            whose: Whose::Server,
+            level: Level::Must,
+            field: Field::EndOfStream,
+            place: Some(FramePlace {
+                connection: event.connection,
+                direction: Direction::Response,
+                frame: self.responses(event.connection),
+                title: "end of the stream".into(),
+                offset: 0,
+            }),
+            expected,
+            got,
+            section,
+            cause: None,
+            order: event.order,
+        });
+    }
+
+    /// How many whole responses a connection has.
+    fn responses(&self, connection: usize) -> usize {
+        let record = self.case.recording.connections.get(connection);
+        record.map_or(0, |record| {
+            let bytes = &record.responses.sent.bytes;
+            frame::split(self.case.dialect, Direction::Response, bytes).0.len()
+        })
+    }
+
+    fn report_at(
+        &mut self,
+        event: &Event<'a>,
+        number: usize,
+        rest: &[u8],
+        field: Field,
+        expected: String,
+        got: String,
+    ) {
+        let header = frame::header(self.case.dialect, Direction::Response, rest);
+        let offset = frame::places(self.case.dialect, Direction::Response, None, 0)
+            .iter()
+            .find(|place| place.field == field)
+            .map_or(0, |place| place.range.start);
+        self.findings.push(Finding {
+            whose: Whose::Server,
+            level: Level::Must,
+            field,
+            place: Some(FramePlace {
+                connection: event.connection,
+                direction: Direction::Response,
+                frame: number,
+                title: header.map_or("part of a response".into(), |header| {
+                    checks::title(self.case.dialect, Direction::Response, header.code)
+                }),
+                offset,
+            }),
+            expected,
+            got,
+            section: "1.4",
+            cause: suspect::misread_stream(self.case.dialect, rest),
+            order: event.order,
+        });
+    }
+}
+
+fn ended(how: Ended) -> &'static str {
+    match how {
+        Ended::Finished => "the end of the stream",
+        Ended::Reset => "a reset",
+    }
+}
+
+impl Due<'_> {
+    /// In words, what has to come.
+    fn expectation(&self, dialect: &Dialect) -> String {
+        let request = &self.request;
+        match (&self.answer, self.answer.kind()) {
+            (Answer::Refused { why, .. }, Some(kind)) => {
+                format!("{} to {request}: {why}", dialect.title_of(kind))
+            }
+            (_, Some(kind)) => format!("{} to {request}", dialect.title_of(kind)),
+            (_, None) => format!("nothing to {request}"),
+        }
+    }
+}
+
+impl Answer<'_> {
+    fn kind(&self) -> Option<Kind> {
+        match self {
+            Self::Nothing | Self::End => None,
+            Self::Registered { .. } => Some(Kind::Registered),
+            Self::Refused { .. } => Some(Kind::Refused),
+            Self::AesKey { .. } => Some(Kind::AesKey),
+            Self::FileReceived(_) => Some(Kind::FileReceived),
+        }
+    }
+}
+
+/// The payload of a response of the right kind and size.
+fn fields(model: &mut Model, examination: &mut Examination<'_>, due: &Due<'_>) {
+    match &due.answer {
+        Answer::Nothing | Answer::End => {}
+        Answer::Registered { name } => registered(model, examination, name),
+        Answer::Refused { .. } => {
+            if examination.dialect().refused_payload == RefusedPayload::ClientId {
+                examination.bytes(Field::ClientId, &due.id, "2.6");
+            }
+        }
+        Answer::AesKey { public_key } => {
+            examination.bytes(Field::ClientId, &due.id, "2");
+            wrapped_key(model, examination, &due.id, public_key);
+        }
+        Answer::FileReceived(received) => {
+            file_received(examination, &due.id, received);
+            model.received(examination.connection, due.id, received);
+        }
+    }
+}
+
+fn registered(model: &mut Model, examination: &mut Examination<'_>, name: &[u8]) {
+    let id = examination.frame.id(Field::ClientId).unwrap_or_default();
+    if id.starts_with(&[0, 0]) {
+        let difference = examination.difference(
+            Field::ClientId,
+            "an ID that does not start with 00 00".into(),
+            checks::hex(&id),
+        );
+        examination.report(difference, "1.9", None);
+    }
+    if !model.registered(id, name.to_vec()) {
+        let difference = examination.difference(
+            Field::ClientId,
+            "an ID that no other client has".into(),
+            checks::hex(&id),
+        );
+        examination.report(difference, "1.9", None);
+    }
+}
+
+fn wrapped_key(
+    model: &mut Model,
+    examination: &mut Examination<'_>,
+    id: &Id,
+    public_key: &[u8],
+) {
+    let case = examination.case;
+    let wrapped = examination.frame.get(Field::WrappedKey);
+    let connection = examination.connection;
+    let Some(pair) = case.keys.find(public_key) else {
+        // The client's side says that its info file has no such key.
+        model.key_made(connection, *id, Key::Unknown);
+        return;
+    };
+    let opened = pair.unwrap(wrapped);
+    let Some(bytes) = opened else {
+        let cause = pair.unwrap_otherwise(wrapped).map(str::to_owned).or_else(|| {
+            case.keys
+                .opener(wrapped)
+                .map(|_| "it is wrapped for another public key than the one of this 1101".into())
+        });
+        let difference = examination.difference(
+            Field::WrappedKey,
+            "an AES key that the client's private key unwraps".into(),
+            checks::hex(wrapped),
+        );
+        examination.report(difference, "4.2", cause);
+        model.key_made(connection, *id, Key::Unknown);
+        return;
+    };
+    let size = bytes.len();
+    if size != case.dialect.aes_key_size {
+        let difference = examination.difference(
+            Field::WrappedKey,
+            format!("an AES key of {} bytes", case.dialect.aes_key_size),
+            format!("{size} bytes"),
+        );
+        examination.report(difference, "4.3", None);
+    }
+    let key = AesKey::new(bytes).map_or(Key::Unknown, Key::Known);
+    if !model.key_made(connection, *id, key) {
+        let difference = examination.difference(
+            Field::WrappedKey,
+            "a new AES key for each 1101".into(),
+            "a key that was given before".into(),
+        );
+        examination.report(difference, "2.4", None);
+    }
+}
+
+fn file_received(examination: &mut Examination<'_>, id: &Id, received: &Received<'_>) {
+    examination.bytes(Field::ClientId, id, "2.8");
+    let size = received.content_size;
+    let plain = received.plain.as_ref();
+    examination.number(Field::ContentSize, size, "2.8", |got| {
+        suspect::content_size(got, size, plain.map(|plain| plain.size))
+    });
+    examination.name(Field::FileName, &received.name, "2.8");
+    if let Some(plain) = plain {
+        let content = received.content;
+        examination.number(Field::Cksum, plain.cksum, "5", |got| {
+            suspect::cksum(got, plain.cksum, content, &plain.key)
+        });
+    }
+    if examination.frame.place(Field::Zeros).is_some() {
+        let width = examination.dialect().cksum_width - 4;
+        examination.bytes(Field::Zeros, &vec![0; width], "2.7");
+    }
+}

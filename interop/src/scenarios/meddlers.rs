@@ -1,0 +1,202 @@
+//! What the scenarios do to traffic: each a small [`Meddle`].
+
+use std::sync::Arc;
+
+use crate::dialect::Dialect;
+use crate::frame::{self, Direction, Field, Id, Kind};
+use crate::oracle;
+use crate::tap::{Fate, Gate, Meddle};
+
+/// Changes a byte of a content on its way to the server, in the first `times` uploads.
+pub(super) struct Damage {
+    pub(super) times: u32,
+    /// Offset of the byte in the content.
+    pub(super) at: usize,
+    pub(super) mask: u8,
+}
+
+impl Meddle for Damage {
+    fn head(&mut self, _: Direction, _: Option<Kind>, _: &mut Vec<u8>) -> Fate {
+        Fate::Pass
+    }
+
+    fn content(&mut self, _: Direction, offset: usize, bytes: &mut Vec<u8>) -> Fate {
+        if self.times > 0
+            && let Some(byte) = self.at.checked_sub(offset).and_then(|at| bytes.get_mut(at))
+        {
+            *byte ^= self.mask;
+            self.times -= 1;
+        }
+        Fate::Pass
+    }
+}
+
+/// Damages the padding of the first content, and turns the 2101 that follows into what some servers
+/// answer: a 2103 with the checksum of nothing (PROTOCOL.md 3.1).
+pub(super) struct ReceivedNothing {
+    pub(super) dialect: Dialect,
+    pub(super) damage: Damage,
+    /// Head of the 1103 that is out.
+    asked: Option<Vec<u8>>,
+}
+
+impl ReceivedNothing {
+    pub(super) fn new(dialect: &Dialect, damage: Damage) -> Self {
+        Self {
+            dialect: dialect.clone(),
+            damage,
+            asked: None,
+        }
+    }
+}
+
+impl Meddle for ReceivedNothing {
+    fn head(&mut self, direction: Direction, kind: Option<Kind>, head: &mut Vec<u8>) -> Fate {
+        match (direction, kind) {
+            (Direction::Request, Some(Kind::SendFile)) => self.asked = Some(head.clone()),
+            (Direction::Response, Some(Kind::Refused)) => {
+                if let Some(asked) = self.asked.take() {
+                    *head = received_nothing(&self.dialect, &asked);
+                }
+            }
+            _ => {}
+        }
+        Fate::Pass
+    }
+
+    fn content(&mut self, direction: Direction, offset: usize, bytes: &mut Vec<u8>) -> Fate {
+        self.damage.content(direction, offset, bytes)
+    }
+}
+
+fn received_nothing(dialect: &Dialect, asked: &[u8]) -> Vec<u8> {
+    let kind = Some(Kind::SendFile);
+    let places = frame::places(dialect, Direction::Request, kind, asked.len());
+    let get = |field| {
+        let place = places.iter().find(|place| place.field == field);
+        place.and_then(|place| asked.get(place.range.clone())).unwrap_or_default()
+    };
+    let id: Id = get(Field::ClientId).try_into().unwrap_or_default();
+    let name = frame::name_text(get(Field::FileName)).unwrap_or_default();
+    let size = frame::number(get(Field::ContentSize));
+    frame::file_received(dialect, &id, size, name, oracle::cksum(b""))
+}
+
+/// Lets a message wait for the one that follows, so that both arrive in one segment.
+pub(super) struct Join {
+    pub(super) kind: Kind,
+}
+
+impl Meddle for Join {
+    fn head(&mut self, _: Direction, kind: Option<Kind>, _: &mut Vec<u8>) -> Fate {
+        if kind == Some(self.kind) {
+            Fate::JoinNext
+        } else {
+            Fate::Pass
+        }
+    }
+}
+
+/// Stops the first message of a kind until a gate is opened.
+pub(super) struct HoldMessage {
+    pub(super) kind: Kind,
+    pub(super) gate: Arc<Gate>,
+}
+
+impl Meddle for HoldMessage {
+    fn head(&mut self, _: Direction, kind: Option<Kind>, _: &mut Vec<u8>) -> Fate {
+        if kind == Some(self.kind) {
+            Fate::Hold(Arc::clone(&self.gate))
+        } else {
+            Fate::Pass
+        }
+    }
+}
+
+/// Lets this much of a content pass, holds the connection until a gate is opened, and ends it there:
+/// what a killed client left in the buffers of the system does not reach the server.
+pub(super) struct CutContent {
+    pub(super) after: usize,
+    pub(super) gate: Arc<Gate>,
+}
+
+impl Meddle for CutContent {
+    fn content(&mut self, _: Direction, offset: usize, _: &mut Vec<u8>) -> Fate {
+        if offset >= self.after {
+            Fate::HoldAndCut(Arc::clone(&self.gate))
+        } else {
+            Fate::Pass
+        }
+    }
+}
+
+/// Keeps the client's end of the stream from the server until the server has ended its own: only a
+/// server that closes by itself gets on then.
+pub(super) struct HoldEnd {
+    pub(super) gate: Arc<Gate>,
+}
+
+impl Meddle for HoldEnd {
+    fn end(&mut self, direction: Direction) -> Fate {
+        match direction {
+            Direction::Request => Fate::Hold(Arc::clone(&self.gate)),
+            Direction::Response => {
+                self.gate.open();
+                Fate::Pass
+            }
+        }
+    }
+}
+
+/// Ends the server's side towards the client once a message has passed, as servers do that close
+/// where their dialect does not ask for it.
+pub(super) struct EndAfter {
+    pub(super) kind: Kind,
+}
+
+impl Meddle for EndAfter {
+    fn head(&mut self, _: Direction, kind: Option<Kind>, _: &mut Vec<u8>) -> Fate {
+        if kind == Some(self.kind) {
+            Fate::PassAndEndOther
+        } else {
+            Fate::Pass
+        }
+    }
+}
+
+/// Puts a 1100 before the first 1101 and keeps the answer from the client: what a server hears from
+/// a program that registers each time it runs (PROTOCOL.md 3.1).
+pub(super) struct RegisterBefore {
+    dialect: Dialect,
+    name: Vec<u8>,
+    done: bool,
+    waiting: bool,
+}
+
+impl RegisterBefore {
+    pub(super) fn new(dialect: &Dialect, name: &str) -> Self {
+        Self {
+            dialect: dialect.clone(),
+            name: name.as_bytes().to_vec(),
+            done: false,
+            waiting: false,
+        }
+    }
+}
+
+impl Meddle for RegisterBefore {
+    fn head(&mut self, direction: Direction, kind: Option<Kind>, head: &mut Vec<u8>) -> Fate {
+        if kind == Some(Kind::SendPublicKey) && !self.done {
+            self.done = true;
+            self.waiting = true;
+            let payload = frame::name_field(&self.name);
+            let mut both = frame::request(&self.dialect, Kind::Register, &[0; 16], &payload);
+            both.append(head);
+            *head = both;
+        } else if direction == Direction::Response && self.waiting {
+            self.waiting = false;
+            head.clear();
+        }
+        Fate::Pass
+    }
+}

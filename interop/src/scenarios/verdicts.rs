@@ -1,0 +1,96 @@
+//! Verdicts, and what they leave in the server's folder (PROTOCOL.md 2.11, 6.1, 7.3).
+
+use crate::cell::{Cell, ClientHandle, Outcome, Send, Step, TestFile};
+use crate::frame::Kind;
+use crate::peer::Ability;
+use crate::scenarios::meddlers::Damage;
+use crate::scenarios::{Scenario, bytes};
+
+pub(super) const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        id: "matrix/wrong-once",
+        section: "6.1",
+        title: "a cksum comes out wrong once, and then right",
+        needs: &[],
+        patience: 1,
+        run: wrong_once,
+    },
+    Scenario {
+        id: "matrix/wrong-to-the-end",
+        section: "6.1",
+        title: "a cksum comes out wrong as often as the dialect allows: 1106, and the file is gone",
+        needs: &[],
+        patience: 1,
+        run: wrong_to_the_end,
+    },
+    Scenario {
+        id: "matrix/verified-version-stays",
+        section: "7.3",
+        title: "a new version is given up: the verified one before it stays, and a third takes over",
+        needs: &[Ability::KnownClient],
+        patience: 1,
+        run: verified_version_stays,
+    },
+];
+
+fn wrong_once(cell: &mut Cell) -> Step {
+    let file = cell.file("wrong.bin", &bytes(200, 12))?;
+    cell.serve()?;
+    let client = cell.client("judy")?;
+    send_damaged(cell, client, &file, 1, Outcome::Done, true)?;
+    cell.expect_stored(&file)
+}
+
+fn wrong_to_the_end(cell: &mut Cell) -> Step {
+    let file = cell.file("never.bin", &bytes(200, 13))?;
+    cell.serve()?;
+    let client = cell.client("kim")?;
+    let times = cell.dialect().transmissions;
+    send_damaged(cell, client, &file, times, Outcome::GaveUp, true)?;
+    cell.expect_not_stored(&file)
+}
+
+fn verified_version_stays(cell: &mut Cell) -> Step {
+    let first = cell.file("kept.bin", &bytes(200, 14))?;
+    let second = cell.file("kept.bin", &bytes(200, 15))?;
+    let third = cell.file("kept.bin", &bytes(200, 16))?;
+    cell.serve()?;
+    let client = cell.client("leo")?;
+    send_damaged(cell, client, &first, 0, Outcome::Done, true)?;
+    let times = cell.dialect().transmissions;
+    send_damaged(cell, client, &second, times, Outcome::GaveUp, false)?;
+    cell.expect_stored(&first)?;
+    cell.expect_not_stored(&second)?;
+    send_damaged(cell, client, &third, 0, Outcome::Done, false)?;
+    cell.expect_stored(&third)
+}
+
+/// Sends a file of which the tap changes a byte, in a block before the last two, so often.
+fn send_damaged(
+    cell: &mut Cell,
+    client: ClientHandle,
+    file: &TestFile,
+    times: u32,
+    outcome: Outcome,
+    registers: bool,
+) -> Step {
+    let damage = Damage {
+        times,
+        at: 3,
+        mask: 0x10,
+    };
+    let run = cell.send(client, Send::of([file]).meddled(damage), outcome)?;
+    let mut course = Vec::new();
+    course.extend(registers.then_some(Kind::Register));
+    course.push(Kind::SendPublicKey);
+    let last = cell.dialect().transmissions;
+    for transmission in 1..=last.min(times + 1) {
+        course.push(Kind::SendFile);
+        course.push(match transmission {
+            _ if transmission > times => Kind::CksumRight,
+            _ if transmission < last => Kind::CksumWrong,
+            _ => Kind::GiveUp,
+        });
+    }
+    cell.expect_course(run, &course)
+}

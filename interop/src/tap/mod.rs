@@ -1,0 +1,318 @@
+//! The tap: a TCP proxy between the clients and the server of one cell. It writes down every byte
+//! and, where a scenario asks for it, cuts, joins, holds and changes them.
+
+mod flip;
+mod meddle;
+mod relay;
+mod tracker;
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Instant;
+
+pub(crate) use flip::Flip;
+pub(crate) use meddle::{Fate, Gate, Meddle};
+
+use crate::dialect::Dialect;
+use crate::record::{Connection, Recording};
+
+/// How the tap treats the connections of one run.
+#[derive(Default)]
+pub(crate) struct Plan {
+    /// Changes messages on their way.
+    pub(crate) meddle: Option<Box<dyn Meddle>>,
+    /// Passes every byte on in a write of its own, in both directions.
+    pub(crate) bytewise: bool,
+    /// Lets one connection through at a time, across all runs with this mark.
+    pub(crate) one_at_a_time: bool,
+}
+
+/// The tap of one cell.
+pub(crate) struct Tap {
+    shared: Arc<Shared>,
+    doors: Vec<SocketAddr>,
+}
+
+/// What all connections of a tap share.
+struct Shared {
+    dialect: Dialect,
+    flip: Option<Flip>,
+    flipped: Mutex<bool>,
+    deadline: Instant,
+    target: Mutex<Option<SocketAddr>>,
+    recording: Mutex<Recording>,
+    order: AtomicU64,
+    /// Connections that still move.
+    busy: Mutex<usize>,
+    idle: Condvar,
+    /// Held by the one connection that may pass where a plan lets one through at a time.
+    turn: Mutex<()>,
+    closed: AtomicBool,
+}
+
+impl Tap {
+    /// A tap that gives up everything it holds at `deadline`.
+    pub(crate) fn new(dialect: &Dialect, flip: Option<Flip>, deadline: Instant) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                dialect: dialect.clone(),
+                flip,
+                flipped: Mutex::new(false),
+                deadline,
+                target: Mutex::new(None),
+                recording: Mutex::default(),
+                order: AtomicU64::new(0),
+                busy: Mutex::new(0),
+                idle: Condvar::new(),
+                turn: Mutex::new(()),
+                closed: AtomicBool::new(false),
+            }),
+            doors: Vec::new(),
+        }
+    }
+
+    /// Where connections go from now on.
+    pub(crate) fn set_target(&self, server: SocketAddr) {
+        *lock(&self.shared.target) = Some(server);
+    }
+
+    /// Opens a port for one run of a client.
+    pub(crate) fn open_door(&mut self, plan: Plan) -> io::Result<SocketAddr> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let address = listener.local_addr()?;
+        let door = self.doors.len();
+        self.doors.push(address);
+        let shared = Arc::clone(&self.shared);
+        let meddle = plan.meddle.map(|meddle| Arc::new(Mutex::new(meddle)));
+        let treatment = relay::Treatment {
+            meddle,
+            bytewise: plan.bytewise,
+            one_at_a_time: plan.one_at_a_time,
+        };
+        thread::Builder::new()
+            .name(format!("door {door}"))
+            .spawn(move || accept(&shared, &listener, door, &treatment))?;
+        Ok(address)
+    }
+
+    /// Marks what is open now as ended by the harness, so that nobody is blamed for its end. To be
+    /// called before a program is killed.
+    pub(crate) fn excuse_open_connections(&self) {
+        for connection in &mut lock(&self.shared.recording).connections {
+            if connection.requests.sent.end.is_none() || connection.responses.sent.end.is_none() {
+                connection.excused = true;
+            }
+        }
+    }
+
+    /// Waits until no connection moves any more; `false` if the deadline comes first.
+    pub(crate) fn wait_idle(&self) -> bool {
+        let mut busy = lock(&self.shared.busy);
+        while *busy > 0 {
+            let now = Instant::now();
+            let Some(left) = self.shared.deadline.checked_duration_since(now) else {
+                return false;
+            };
+            busy = self
+                .shared
+                .idle
+                .wait_timeout(busy, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+        true
+    }
+
+    /// Whether `--flip` found its field.
+    pub(crate) fn flipped(&self) -> bool {
+        *lock(&self.shared.flipped)
+    }
+
+    /// What has passed so far.
+    pub(crate) fn recording(&self) -> Recording {
+        lock(&self.shared.recording).clone()
+    }
+
+    /// The recording itself, once no connection moves any more.
+    pub(crate) fn take_recording(&self) -> Recording {
+        std::mem::take(&mut *lock(&self.shared.recording))
+    }
+
+    /// Looks at the recording without a copy of it.
+    pub(crate) fn look<T>(&self, look: impl FnOnce(&Recording) -> T) -> T {
+        look(&lock(&self.shared.recording))
+    }
+}
+
+impl Drop for Tap {
+    fn drop(&mut self) {
+        self.shared.closed.store(true, Ordering::SeqCst);
+        for door in &self.doors {
+            // Wakes the door's accept; it sees that the tap is closed.
+            drop(TcpStream::connect(door));
+        }
+    }
+}
+
+fn accept(
+    shared: &Arc<Shared>,
+    listener: &TcpListener,
+    door: usize,
+    treatment: &relay::Treatment,
+) {
+    for client in listener.incoming() {
+        if shared.closed.load(Ordering::SeqCst) {
+            return;
+        }
+        let Ok(client) = client else { continue };
+        let number = {
+            let mut recording = lock(&shared.recording);
+            recording.connections.push(Connection {
+                door,
+                ..Connection::default()
+            });
+            recording.connections.len() - 1
+        };
+        *lock(&shared.busy) += 1;
+        let (of_thread, treatment) = (Arc::clone(shared), treatment.clone());
+        let started = thread::Builder::new()
+            .name(format!("connection {number}"))
+            .spawn(move || {
+                relay::run(&of_thread, number, &client, &treatment);
+                of_thread.done();
+            });
+        if started.is_err() {
+            shared.done();
+        }
+    }
+}
+
+impl Shared {
+    /// The next place in the order of events.
+    fn next(&self) -> u64 {
+        self.order.fetch_add(1, Ordering::SeqCst)
+    }
+
+    fn done(&self) {
+        *lock(&self.busy) -= 1;
+        self.idle.notify_all();
+    }
+
+    /// Changes the record of a connection.
+    fn record(&self, number: usize, change: impl FnOnce(&mut Connection)) {
+        if let Some(connection) = lock(&self.recording).connections.get_mut(number) {
+            change(connection);
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::{self, Direction, Kind};
+    use crate::record::Ended;
+    use std::io::{Read, Write};
+    use std::time::Duration;
+
+    fn deadline() -> Instant {
+        Instant::now() + Duration::from_secs(20)
+    }
+
+    fn tap_to(server: &TcpListener) -> Tap {
+        let tap = Tap::new(&Dialect::built_in()[0], None, deadline());
+        tap.set_target(server.local_addr().expect("address"));
+        tap
+    }
+
+    fn listener() -> TcpListener {
+        TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port")
+    }
+
+    #[test]
+    fn passes_bytes_and_ends_both_ways_and_writes_them_down() {
+        let server = listener();
+        let mut tap = tap_to(&server);
+        let door = tap.open_door(Plan::default()).expect("a door");
+        let mut client = TcpStream::connect(door).expect("connected");
+        client.write_all(b"ping").expect("written");
+        let (mut peer, _) = server.accept().expect("accepted");
+        let mut bytes = [0; 4];
+        peer.read_exact(&mut bytes).expect("read");
+        assert_eq!(&bytes, b"ping");
+        client.shutdown(std::net::Shutdown::Write).expect("ended");
+        assert_eq!(peer.read(&mut bytes).expect("end"), 0);
+        peer.write_all(b"pong").expect("written");
+        drop(peer);
+        let mut answer = Vec::new();
+        client.read_to_end(&mut answer).expect("read");
+        assert_eq!(answer, b"pong");
+        assert!(tap.wait_idle());
+        let recording = tap.recording();
+        let connection = &recording.connections[0];
+        assert_eq!(connection.requests.sent.bytes, b"ping");
+        assert_eq!(connection.responses.sent.bytes, b"pong");
+        let how = |direction| connection.passage(direction).sent.end.map(|end| end.how);
+        assert_eq!(how(Direction::Request), Some(Ended::Finished));
+        assert_eq!(how(Direction::Response), Some(Ended::Finished));
+    }
+
+    #[test]
+    fn a_reset_stays_a_reset() {
+        let server = listener();
+        let mut tap = tap_to(&server);
+        let door = tap.open_door(Plan::default()).expect("a door");
+        let mut client = TcpStream::connect(door).expect("connected");
+        client.write_all(b"ping").expect("written");
+        let (peer, _) = server.accept().expect("accepted");
+        let mut bytes = [0; 1];
+        (&peer).read_exact(&mut bytes).expect("read");
+        // Three bytes stay unread: the close is a reset.
+        drop(peer);
+        let error = client.read(&mut bytes).expect_err("a reset");
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+        assert!(tap.wait_idle());
+        let end = tap.recording().connections[0].responses.sent.end;
+        assert_eq!(end.map(|end| end.how), Some(Ended::Reset));
+    }
+
+    #[test]
+    fn a_gate_holds_a_message_until_it_is_opened() {
+        struct HoldFirst(Arc<Gate>);
+        impl Meddle for HoldFirst {
+            fn head(&mut self, _: Direction, kind: Option<Kind>, _: &mut Vec<u8>) -> Fate {
+                match kind {
+                    Some(Kind::Register) => Fate::Hold(Arc::clone(&self.0)),
+                    _ => Fate::Pass,
+                }
+            }
+        }
+        let first = listener();
+        let second = listener();
+        let gate = Gate::new();
+        let mut tap = tap_to(&first);
+        let plan = Plan {
+            meddle: Some(Box::new(HoldFirst(Arc::clone(&gate)))),
+            ..Plan::default()
+        };
+        let door = tap.open_door(plan).expect("a door");
+        let mut client = TcpStream::connect(door).expect("connected");
+        let dialect = &Dialect::built_in()[0];
+        let request = frame::request(dialect, Kind::Register, &[0; 16], &[1; 255]);
+        client.write_all(&request).expect("written");
+        assert!(gate.wait_reached(deadline()));
+        // The connection is made when the first byte goes on: to the target of that moment.
+        tap.set_target(second.local_addr().expect("address"));
+        gate.open();
+        let (mut peer, _) = second.accept().expect("accepted");
+        let mut bytes = vec![0; request.len()];
+        peer.read_exact(&mut bytes).expect("read");
+        assert_eq!(bytes, request);
+    }
+}
