@@ -1,6 +1,7 @@
 //! Servers that refuse, lie, fall silent or go away: every exit code, and what is said.
 
 use std::net::TcpListener;
+use std::time::Duration;
 
 use super::server::Fault;
 use super::{ONE_FILE, Place, bare, stderr, stdout};
@@ -143,7 +144,12 @@ fn a_refusal_in_the_middle_of_a_file_is_reported_as_one() {
             let place = Place::new(dialect, fault);
             let file = std::fs::File::create(place.path("large")).unwrap();
             file.set_len(64 << 20).unwrap();
-            let run = place.run(&["send", "large"]).code(3);
+            // Heard at once, and not when a write has waited for long enough.
+            let run = place
+                .client(&["send", "large", "--timeout", "3600"])
+                .timeout(Duration::from_secs(60))
+                .assert()
+                .code(3);
             let errors = stderr(&run);
             assert!(errors.contains("refused \"send file\" 3 times"), "{errors}");
             assert!(

@@ -152,3 +152,11 @@ fn verbose_says_what_is_done_on_stderr() {
         )
     );
 }
+
+#[test]
+fn the_readme_shows_the_help_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let help = stdout(&bare(folder.path()).arg("-h").assert().success());
+    let readme = include_str!("../../README.md").replace("\r\n", "\n");
+    assert!(readme.contains(&format!("```text\n{help}```\n")), "{help}");
+}
