@@ -1,5 +1,6 @@
 //! A blocking client: the library `backup-client` (PROTOCOL.md 6).
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, TryLockError};
 use std::time::Duration;
@@ -158,7 +159,8 @@ impl Client {
     /// file: a ``Sent``, or the ``ClientError`` that ``send`` would have raised for it.
     ///
     /// A file that fails keeps the others from being sent only if they would fail in the same way.
-    /// Raises ``LocalError``, before anything is sent, if one of the files cannot be read.
+    /// Raises, before anything is sent, ``LocalError`` if one of the files cannot be read, and
+    /// ``ValueError`` if two have the same base name: the second would take the place of the first.
     #[pyo3(signature = (paths, *, progress = None))]
     fn send_all(
         &self,
@@ -171,6 +173,11 @@ impl Client {
             .map(|path| SourceFile::check(path, None))
             .collect::<Result<_, _>>()
             .map_err(ClientError::from)?;
+        let mut names = HashSet::new();
+        if let Some(second) = files.iter().find(|file| !names.insert(file.wire_name())) {
+            let text = format!("two files would both be sent as '{}'", second.wire_name());
+            return Err(PyValueError::new_err(text).into());
+        }
         let work = |client: &mut backup_client::Client, events: &mut Events| {
             client.send(&files, &mut |event| events.take(&event))
         };

@@ -37,13 +37,13 @@ def stored(store: Path, content: bytes) -> int:
 
 
 @pytest.mark.parametrize("connection_per_request", [False, True], ids=["one", "each"])
-@pytest.mark.parametrize("given", ["auto", "by-name"])
+@pytest.mark.parametrize("given", ["auto", "by-name", "as-object"])
 def test_a_file_arrives(
     server: str, dialect: str, store: Path, report: Path, tmp_path: Path, given: str, connection_per_request: bool
 ) -> None:
-    name = "auto" if given == "auto" else dialect
+    spoken: dict[str, bp.Dialect | str] = {"auto": "auto", "by-name": dialect, "as-object": bp.Dialect(dialect)}
     with bp.Client(
-        server, "alice", tmp_path / "id", dialect=name, connection_per_request=connection_per_request
+        server, "alice", tmp_path / "id", dialect=spoken[given], connection_per_request=connection_per_request
     ) as client:
         result = client.send(report)
         assert client.dialect == dialect
@@ -208,6 +208,8 @@ def test_a_lost_connection_is_told_from_a_refusal(report: Path, tmp_path: Path) 
 
 
 def test_nobody_listens_or_answers(report: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.touch()
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = "{}:{}".format(*listener.getsockname())
         with bp.Client(address, "alice", tmp_path / "id", timeout=0.05) as client:
@@ -216,7 +218,7 @@ def test_nobody_listens_or_answers(report: Path, tmp_path: Path) -> None:
     with bp.Client(address, "alice", tmp_path / "id") as client:
         with pytest.raises(bp.ConnectionLostError, match="cannot connect"):
             client.send(report)
-        results = client.send_all([report, report])
+        results = client.send_all([report, other])
     assert [type(result) for result in results] == [bp.ConnectionLostError] * 2
 
 
@@ -265,6 +267,8 @@ def test_a_bad_identity_or_file_is_our_own_fault(tmp_path: Path, report: Path) -
                 client.send(path)
             with pytest.raises(bp.LocalError, match=text):
                 client.send_all([report, path])
+        with pytest.raises(ValueError, match=r"would both be sent as 'report\.txt'"):
+            client.send_all([report, tmp_path / "id" / ".." / "report.txt"])
 
 
 @pytest.mark.parametrize(

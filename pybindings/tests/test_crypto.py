@@ -139,21 +139,26 @@ def gil_kept_until_given_up() -> Iterator[None]:
 
 @pytest.mark.usefixtures("gil_kept_until_given_up")
 @pytest.mark.parametrize(
-    "work",
+    ("work", "times"),
     [
-        lambda data: bp.encrypt(KEY, data),
-        lambda data: bp.Encryptor(KEY).update(data),
-        lambda data: [bp.cksum(data) for _ in range(1)],
+        (lambda data: bp.encrypt(KEY, data), 4),
+        (lambda data: bp.decrypt(KEY, bp.encrypt(KEY, data)), 4),
+        (lambda data: bp.Encryptor(KEY).update(data), 4),
+        (lambda data: bp.Decryptor(KEY).update(data), 4),
+        (lambda data: bp.cksum(data), 200),
+        (lambda data: bp.Cksum().update(data), 200),
     ],
-    ids=["encrypt", "Encryptor", "cksum"],
+    ids=["encrypt", "decrypt", "Encryptor", "Decryptor", "cksum", "Cksum"],
 )
-def test_large_work_is_done_without_the_gil(work: Callable[[bytes], object]) -> None:
-    data = bytes(256 << 20)
+def test_large_work_is_done_without_the_gil(work: Callable[[bytes], object], times: int) -> None:
+    # So often that this thread has time to wake up on a busy machine.
+    data = bytes(16 << 20)
     started, ended = threading.Event(), threading.Event()
 
     def run() -> None:
         started.set()
-        work(data)
+        for _ in range(times):
+            work(data)
         ended.set()
 
     thread = threading.Thread(target=run)
