@@ -26,14 +26,22 @@ def main() -> int:
     results: list[Sent | ClientError] = []
     try:
         with Client(**options) as client:
-            results += client.send_all(files) if send_as is None else [client.send(files[0], send_as=send_as)]
+            if send_as is None:
+                results += client.send_all(files)
+            else:
+                results.append(client.send(files[0], send_as=send_as))
     except ClientError as error:
         results.append(error)
     except ValueError as error:
         parser.error(str(error))
+    code = 0
     for result in results:
-        print(result, file=sys.stderr if isinstance(result, ClientError) else sys.stdout)
-    return next((result.exit_code for result in results if isinstance(result, ClientError)), 0)
+        if isinstance(result, ClientError):
+            print(result, file=sys.stderr)
+            code = code or result.exit_code
+        else:
+            print(result)
+    return code
 
 
 if __name__ == "__main__":
