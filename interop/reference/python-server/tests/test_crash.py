@@ -113,6 +113,9 @@ def test_a_crash_before_every_step(verdict: str, tmp_path: Path) -> None:
             verified = {path.name: path.read_bytes() for path in data.glob("clients/*/files/*")}
             waiting = [path.read_bytes() for path in data.glob("clients/*/waiting/*")]
             assert (verified, waiting) in allowed[reported], f"after a crash before step {steps}"
+            # What the rows promise is where it belongs: one verified version, and what waits.
+            rows = store._db.execute("SELECT verified FROM files ORDER BY id").fetchall()
+            assert rows == [(1,)] + [(0,)] * len(waiting)
             # And the folder still works.
             store.cksum_right(client, "file", upload(store, client, b"last"))
             assert [path.read_bytes() for path in data.glob("clients/*/*/*")] == [b"last"]
