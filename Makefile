@@ -83,6 +83,7 @@ vectors-check: $(VENV)/.ready ## fail if the vectors differ from what the genera
 
 interop: build ## the matrix: every client against every server, every byte looked at
 	target/release/backup-interop matrix
+	@$(PY) scripts/check_readme.py target/release
 
 ci: fmt-check lint test interop ## what CI runs
 
