@@ -195,7 +195,9 @@ impl Cell {
         let of_program = cksum_program(&path).map_err(Stop::Ours)?;
         let of_oracle = oracle::cksum(content);
         if of_program != of_oracle {
-            return Err(Stop::Ours(format!("cksum says {of_program}, the oracle {of_oracle}")));
+            return Err(Stop::Ours(format!(
+                "cksum says {of_program}, the oracle {of_oracle}"
+            )));
         }
         Ok(TestFile {
             content: ours(&path, store::content_of(&path))?,
@@ -210,15 +212,16 @@ impl Cell {
         let folder = self.work().join("server");
         values.texts.insert("data", text(&self.data()));
         values.texts.insert("work", text(&folder));
-        values.texts.insert("dialect", self.dialect().argument.clone());
+        values
+            .texts
+            .insert("dialect", self.dialect().argument.clone());
         let peer = &self.setting.server;
         let invocation = peer.invocation(&self.setting.places, values, &[]);
         let order = self.order(invocation, folder, "server".as_ref())?;
         let (process, address) = Process::start_and_await(&order, &peer.ready, self.deadline)
             .map_err(|error| Stop::NotStarted(format!("{}: {error}", peer.name)))?;
-        let address = resolve(&address).ok_or_else(|| {
-            Stop::NotStarted(format!("{}: '{address}' is no address", peer.name))
-        })?;
+        let address = resolve(&address)
+            .ok_or_else(|| Stop::NotStarted(format!("{}: '{address}' is no address", peer.name)))?;
         self.tap.set_target(address);
         self.server = Some(process);
         Ok(())
@@ -275,7 +278,10 @@ impl Cell {
     /// Starts a client.
     pub(crate) fn start(&mut self, client: ClientHandle, send: Send<'_>) -> Step<Running> {
         let number = self.runs.len();
-        let door = self.tap.open_door(send.plan).map_err(|e| Stop::Ours(e.to_string()))?;
+        let door = self
+            .tap
+            .open_door(send.plan)
+            .map_err(|e| Stop::Ours(e.to_string()))?;
         let abilities = self.with_dialect(send.abilities);
         let of_client = self.get(client)?;
         let (work, name) = (of_client.work.clone(), of_client.name.clone());
@@ -293,7 +299,9 @@ impl Cell {
         }
         let mut values = self.values(door, &name, &work);
         values.files = send.files.iter().map(|file| file.name.clone()).collect();
-        values.texts.insert("send_as", send.send_as.unwrap_or_default().to_owned());
+        values
+            .texts
+            .insert("send_as", send.send_as.unwrap_or_default().to_owned());
         let identity = self.identity_of(&work, &abilities);
         ours(&identity, fs::create_dir_all(&identity))?;
         let peer = &self.setting.client;
@@ -378,7 +386,10 @@ impl Cell {
             return Ok(());
         }
         let codes = |kinds: &[Kind]| {
-            let codes: Vec<_> = kinds.iter().map(|kind| self.dialect().code(*kind).to_string()).collect();
+            let codes: Vec<_> = kinds
+                .iter()
+                .map(|kind| self.dialect().code(*kind).to_string())
+                .collect();
             codes.join(" ")
         };
         let (expected, got) = (codes(expected), codes(&course));
@@ -420,7 +431,13 @@ impl Cell {
         if side == Side::Server {
             return Err(Stop::Ours(format!("the tap did not join: {expected}")));
         }
-        Err(self.fail(Whose::Client, Field::OneWrite, &expected, "two writes", "3.1"))
+        Err(self.fail(
+            Whose::Client,
+            Field::OneWrite,
+            &expected,
+            "two writes",
+            "3.1",
+        ))
     }
 
     /// Wants a file to be in the server's folder, now.
@@ -440,8 +457,14 @@ impl Cell {
         }
         let name = &file.name;
         let (expected, got) = match expected {
-            true => (format!("the content of {name:?} in the server's folder"), "it is not there"),
-            false => (format!("no content of {name:?} in the server's folder"), "it is there"),
+            true => (
+                format!("the content of {name:?} in the server's folder"),
+                "it is not there",
+            ),
+            false => (
+                format!("no content of {name:?} in the server's folder"),
+                "it is there",
+            ),
         };
         Err(self.fail(Whose::Server, Field::StoredFile, &expected, got, "7.3"))
     }
@@ -508,14 +531,15 @@ impl Cell {
             let expected = "a server that runs until it is told to stop";
             self.fail(Whose::Server, Field::Exit, expected, &said, "");
         }
+        // Before the server is told to stop: its end is then nobody's fault.
+        let recording = self.tap.take_recording();
+        let flipped = self.setting.flip.is_none() || self.tap.flipped();
         if idle {
             let stopped = self.stop_server().err();
             stop = stop.or(stopped);
         } else {
             self.kill_server();
         }
-        let flipped = self.setting.flip.is_none() || self.tap.flipped();
-        let recording = self.tap.take_recording();
         let case = Case {
             dialect: &self.setting.dialect,
             recording: &recording,
@@ -547,15 +571,18 @@ impl Cell {
             .filter_map(|upload| upload.plain)
             .collect();
         for upload in &judgement.uploads {
-            let Some(content) = upload.plain else { continue };
+            let Some(content) = upload.plain else {
+                continue;
+            };
             let name = String::from_utf8_lossy(&upload.name);
             let there = store.holds(&content, store::base_name(&name));
             let (expected, got) = match (upload.state, there) {
                 (State::Verified, false) => ("a file with the content that 1104 verified", "none"),
                 (State::Waiting, false) => ("a file with the content that nobody judged", "none"),
-                (State::Dropped, true) if content.1 > 0 && !kept.contains(&content) => {
-                    ("no file with the content that 1105 or 1106 ended", "it is there")
-                }
+                (State::Dropped, true) if content.1 > 0 && !kept.contains(&content) => (
+                    "no file with the content that 1105 or 1106 ended",
+                    "it is there",
+                ),
                 _ => continue,
             };
             let expected = format!("{expected}, {name:?}");
@@ -566,8 +593,12 @@ impl Cell {
     /// Every info file against what the client was told (8.3).
     fn check_identities(&mut self, judgement: &Judgement) {
         for number in 0..self.clients.len() {
-            let Some(client) = self.clients.get(number) else { continue };
-            let Some(id) = judgement.ids.get(&number) else { continue };
+            let Some(client) = self.clients.get(number) else {
+                continue;
+            };
+            let Some(id) = judgement.ids.get(&number) else {
+                continue;
+            };
             let name = client.name.clone();
             let folder = client.identity.clone();
             if let Some(reason) = client.unreadable.clone() {
@@ -578,7 +609,9 @@ impl Cell {
             let mut wrong = |expected: &str, got: &str| {
                 self.fail(Whose::Client, Field::MeInfo, expected, got, "8.3");
             };
-            let Ok(info) = InfoFile::read(&folder) else { continue };
+            let Ok(info) = InfoFile::read(&folder) else {
+                continue;
+            };
             if info.name != name {
                 wrong(&format!("the name {name:?}"), &format!("{:?}", info.name));
             }
@@ -613,7 +646,10 @@ impl Cell {
     fn with_dialect(&self, abilities: &[Ability]) -> Vec<Ability> {
         let mut all = abilities.to_vec();
         let told_otherwise = [Ability::DialectUntold, Ability::SetUpFiles];
-        if !abilities.iter().any(|ability| told_otherwise.contains(ability)) {
+        if !abilities
+            .iter()
+            .any(|ability| told_otherwise.contains(ability))
+        {
             all.push(Ability::Dialect);
         }
         all
@@ -622,7 +658,9 @@ impl Cell {
     fn identity_of(&self, work: &Path, abilities: &[Ability]) -> PathBuf {
         let mut values = Values::default();
         values.texts.insert("work", text(work));
-        self.setting.client.identity(&self.setting.places, values, abilities)
+        self.setting
+            .client
+            .identity(&self.setting.places, values, abilities)
     }
 
     fn values(&self, door: SocketAddr, name: &str, work: &Path) -> Values {
@@ -631,7 +669,9 @@ impl Cell {
         values.texts.insert("port", door.port().to_string());
         values.texts.insert("name", name.to_owned());
         values.texts.insert("work", text(work));
-        values.texts.insert("dialect", self.dialect().argument.clone());
+        values
+            .texts
+            .insert("dialect", self.dialect().argument.clone());
         values
     }
 
@@ -696,6 +736,8 @@ fn cksum_program(path: &Path) -> Result<u32, String> {
 
 impl std::fmt::Debug for Cell {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Cell").field("folder", &self.setting.folder).finish_non_exhaustive()
+        f.debug_struct("Cell")
+            .field("folder", &self.setting.folder)
+            .finish_non_exhaustive()
     }
 }

@@ -209,7 +209,10 @@ mod tests {
     #[test]
     fn refuses_a_name_that_is_neither_known_nor_a_file() {
         let error = Dialect::find("sead").expect_err("unknown");
-        assert!(error.to_string().contains("known are seed, readme"), "{error}");
+        assert!(
+            error.to_string().contains("known are seed, readme"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -153,7 +153,9 @@ impl<'a> Frame<'a> {
 
     /// Offset in the stream where header and fixed fields end.
     pub(crate) fn fixed_end(&self) -> usize {
-        let fixed = self.place(Field::Content).map_or(self.bytes.len(), |p| p.range.start);
+        let fixed = self
+            .place(Field::Content)
+            .map_or(self.bytes.len(), |p| p.range.start);
         self.start + fixed.min(self.bytes.len())
     }
 }
@@ -217,7 +219,10 @@ pub(crate) fn header_size(dialect: &Dialect, direction: Direction) -> usize {
 
 /// Size of the payload of a message without the content that may follow.
 pub(crate) fn fixed_payload_size(dialect: &Dialect, kind: Kind) -> usize {
-    payload_fields(dialect, kind).iter().map(|(_, size)| size).sum()
+    payload_fields(dialect, kind)
+        .iter()
+        .map(|(_, size)| size)
+        .sum()
 }
 
 /// Where the fields of a message of `size` bytes lie. A field that the frame is too short for has a
@@ -232,7 +237,8 @@ pub(crate) fn places(
         Direction::Request => vec![(Field::ClientId, ID_SIZE)],
         Direction::Response => Vec::new(),
     };
-    let size_width = header_size(dialect, direction) - fields.iter().map(|f| f.1).sum::<usize>() - 3;
+    let size_width =
+        header_size(dialect, direction) - fields.iter().map(|f| f.1).sum::<usize>() - 3;
     fields.extend([
         (Field::Version, 1),
         (Field::Code, 2),
@@ -308,7 +314,11 @@ pub(crate) fn request(dialect: &Dialect, kind: Kind, id: &Id, payload: &[u8]) ->
     let mut bytes = id.to_vec();
     bytes.push(VERSION);
     bytes.extend(dialect.code(kind).to_le_bytes());
-    bytes.extend(u32::try_from(payload.len()).unwrap_or(u32::MAX).to_le_bytes());
+    bytes.extend(
+        u32::try_from(payload.len())
+            .unwrap_or(u32::MAX)
+            .to_le_bytes(),
+    );
     bytes.extend(payload);
     bytes
 }
@@ -317,7 +327,9 @@ pub(crate) fn request(dialect: &Dialect, kind: Kind, id: &Id, payload: &[u8]) ->
 pub(crate) fn response(dialect: &Dialect, kind: Kind, payload: &[u8]) -> Vec<u8> {
     let mut bytes = vec![VERSION];
     bytes.extend(dialect.code(kind).to_le_bytes());
-    let size = u32::try_from(payload.len()).unwrap_or(u32::MAX).to_le_bytes();
+    let size = u32::try_from(payload.len())
+        .unwrap_or(u32::MAX)
+        .to_le_bytes();
     bytes.extend(size.iter().take(dialect.response_size_width));
     bytes.extend(payload);
     bytes
@@ -507,7 +519,8 @@ mod tests {
         for dialect in dialects() {
             for direction in [Direction::Request, Direction::Response] {
                 for kind in direction.kinds() {
-                    let size = header_size(&dialect, direction) + fixed_payload_size(&dialect, *kind);
+                    let size =
+                        header_size(&dialect, direction) + fixed_payload_size(&dialect, *kind);
                     let mut at = 0;
                     for place in places(&dialect, direction, Some(*kind), size) {
                         assert_eq!(place.range.start, at, "{kind:?}");

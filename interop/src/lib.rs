@@ -13,6 +13,7 @@
 //! | `judge` | what PROTOCOL.md asks of each side, given what reached it |
 //! | `peer`, `process`, `store` | the programs, and the server's folder |
 //! | `scenarios`, `cell` | what happens in a cell of the matrix |
+//! | `play` | scripted peers with faults, to examine the examiner |
 //! | `matrix`, `wire_log`, `report`, `cli` | running the cells and telling of them |
 //!
 //! The judge sees bytes alone; the tap knows nothing of right and wrong.
@@ -28,6 +29,7 @@ mod judge;
 mod matrix;
 mod oracle;
 mod peer;
+mod play;
 mod process;
 mod record;
 mod report;

@@ -39,12 +39,17 @@ impl Store {
     /// any program has empty files.
     pub(crate) fn holds(&self, content: &Content, base_name: &str) -> bool {
         let (digest, size) = content;
-        self.files.iter().filter(|(found, _)| found == size).any(|(_, path)| {
-            if *size == 0 {
-                return path.file_name().is_some_and(|name| name.to_str() == Some(base_name));
-            }
-            digest_of(path).is_ok_and(|found| found == *digest)
-        })
+        self.files
+            .iter()
+            .filter(|(found, _)| found == size)
+            .any(|(_, path)| {
+                if *size == 0 {
+                    return path
+                        .file_name()
+                        .is_some_and(|name| name.to_str() == Some(base_name));
+                }
+                digest_of(path).is_ok_and(|found| found == *digest)
+            })
     }
 }
 

@@ -13,7 +13,7 @@ use crate::record::{Ended, Side};
 /// How often a request that is refused is sent (6.3).
 const TRIES: u32 = 3;
 
-/// Judges the clients of a case and tells what each run sent.
+/// Judges the clients of a case.
 pub(super) fn judge(case: &Case<'_>) -> OfClients {
     let runs = case.runs.iter().map(|_| Progress::default()).collect();
     let mut judge = Judge {
@@ -31,7 +31,6 @@ pub(super) fn judge(case: &Case<'_>) -> OfClients {
     judge.at_rest();
     OfClients {
         findings: judge.findings,
-        courses: judge.runs.into_iter().map(|run| run.course).collect(),
         ids: judge.ids,
     }
 }
@@ -39,8 +38,6 @@ pub(super) fn judge(case: &Case<'_>) -> OfClients {
 /// What there is to say of the clients of a case.
 pub(super) struct OfClients {
     pub(super) findings: Vec<Finding>,
-    /// The requests of each run.
-    pub(super) courses: Vec<Vec<Kind>>,
     /// The client ID that each client was given.
     pub(super) ids: BTreeMap<usize, Id>,
 }
@@ -86,7 +83,13 @@ struct Progress {
 
 impl<'a> Judge<'a> {
     fn event(&mut self, event: &Event<'a>) {
-        let Some(door) = self.case.recording.connections.get(event.connection).map(|c| c.door) else {
+        let Some(door) = self
+            .case
+            .recording
+            .connections
+            .get(event.connection)
+            .map(|c| c.door)
+        else {
             return;
         };
         let Some(run) = self.runs.get(door) else {
@@ -132,11 +135,14 @@ impl<'a> Judge<'a> {
             order: event.order,
             findings: &mut findings,
         };
-        let due = run.due.clone().unwrap_or_else(|| match self.ids.get(&given.client) {
-            // 1100 under a name that it holds is a habit of the programs (3.1).
-            Some(_) => vec![Kind::SendPublicKey, Kind::Register],
-            None => vec![Kind::Register],
-        });
+        let due = run
+            .due
+            .clone()
+            .unwrap_or_else(|| match self.ids.get(&given.client) {
+                // 1100 under a name that it holds is a habit of the programs (3.1).
+                Some(_) => vec![Kind::SendPublicKey, Kind::Register],
+                None => vec![Kind::Register],
+            });
         if !known(&mut examination, &due) {
             run.lost = true;
             if let Some(kind) = frame.kind {
@@ -151,7 +157,10 @@ impl<'a> Judge<'a> {
             let difference = Difference {
                 field: Field::Order,
                 offset: 0,
-                expected: format!("the response to {} is waited for", case.dialect.title_of(asked)),
+                expected: format!(
+                    "the response to {} is waited for",
+                    case.dialect.title_of(asked)
+                ),
                 got: format!("{} before it", case.dialect.title_of(kind)),
             };
             examination.report(difference, "6", None);
@@ -160,16 +169,17 @@ impl<'a> Judge<'a> {
             let difference = Difference {
                 field: Field::Order,
                 offset: 0,
-                expected: "a new connection: the server ends this one after the last verdict".into(),
+                expected: "a new connection: the server ends this one after the last verdict"
+                    .into(),
                 got: case.dialect.title_of(kind),
             };
             examination.report(difference, "2.11", None);
         }
         examination.version();
-        if let Some(id) = self.ids.get(&given.client) {
-            if kind != Kind::Register {
-                examination.bytes(Field::ClientId, id, "1.9");
-            }
+        if let Some(id) = self.ids.get(&given.client)
+            && kind != Kind::Register
+        {
+            examination.bytes(Field::ClientId, id, "1.9");
         }
         if kind == Kind::Register {
             examination.recommended_bytes(Field::ClientId, &[0; 16], "2.1");
@@ -229,7 +239,8 @@ impl<'a> Judge<'a> {
             examination.one_write();
         }
         if kind == Kind::SendPublicKey {
-            self.public_keys.insert(given.client, frame.get(Field::PublicKey).to_vec());
+            self.public_keys
+                .insert(given.client, frame.get(Field::PublicKey).to_vec());
         }
         run.lost = !in_step;
         after_request(case, run, kind, event.connection);
@@ -269,7 +280,11 @@ impl<'a> Judge<'a> {
                 run.allow(&[Kind::SendPublicKey]);
             }
             (Kind::Register, Kind::Refused) => {
-                let goes_on = if id.is_some() { vec![Kind::SendPublicKey] } else { Vec::new() };
+                let goes_on = if id.is_some() {
+                    vec![Kind::SendPublicKey]
+                } else {
+                    Vec::new()
+                };
                 run.allow(&goes_on);
             }
             (Kind::SendPublicKey, Kind::AesKey) => {
@@ -286,7 +301,10 @@ impl<'a> Judge<'a> {
                 run.allow(&[Kind::SendFile]);
             }
             (Kind::SendFile, Kind::FileReceived) => {
-                let sent_as = given.files.get(run.file).map(|file| file.sent_as.as_bytes());
+                let sent_as = given
+                    .files
+                    .get(run.file)
+                    .map(|file| file.sent_as.as_bytes());
                 let echoes = frame.id(Field::ClientId) == id
                     && frame.number(Field::ContentSize) == run.content_size
                     && frame::name_text(frame.get(Field::FileName)) == sent_as
@@ -326,12 +344,16 @@ impl<'a> Judge<'a> {
             return;
         }
         let dialect = self.case.dialect;
-        let due = self.runs.get(door).and_then(|run| run.due.as_ref()?.first().copied());
+        let due = self
+            .runs
+            .get(door)
+            .and_then(|run| run.due.as_ref()?.first().copied());
         let (field, expected, got) = checks::unfinished(dialect, Direction::Request, rest, due);
         let header = frame::header(dialect, Direction::Request, rest);
-        let title = header.map_or("part of a request".into(), |header| {
-            checks::title(dialect, Direction::Request, header.code)
-        });
+        let title = header.map_or_else(
+            || "part of a request".into(),
+            |header| checks::title(dialect, Direction::Request, header.code),
+        );
         let offset = frame::places(dialect, Direction::Request, None, 0)
             .iter()
             .find(|place| place.field == field)
@@ -365,8 +387,13 @@ impl<'a> Judge<'a> {
             }
             let due = run.due.as_deref().unwrap_or_default();
             let connections = &self.case.recording.connections;
-            let last = connections.iter().rposition(|connection| connection.door == door);
-            let last_request = run.course.last().map(|kind| self.case.dialect.title_of(*kind));
+            let last = connections
+                .iter()
+                .rposition(|connection| connection.door == door);
+            let last_request = run
+                .course
+                .last()
+                .map(|kind| self.case.dialect.title_of(*kind));
             self.findings.push(Finding {
                 whose: Whose::Client,
                 level: Level::Must,
@@ -479,7 +506,9 @@ fn known(examination: &mut Examination<'_>, due: &[Kind]) -> bool {
         [] => "no further request".into(),
         due => checks::titles(dialect, due),
     };
-    let swapped = due.iter().any(|kind| dialect.code(*kind) == code.swap_bytes());
+    let swapped = due
+        .iter()
+        .any(|kind| dialect.code(*kind) == code.swap_bytes());
     let cause = swapped.then(|| "the code is big-endian".into());
     let difference = examination.difference(
         Field::Code,

@@ -102,8 +102,6 @@ pub(crate) struct Judgement {
     pub(crate) findings: Vec<Finding>,
     /// What the server was given and what it said to it.
     pub(crate) uploads: Vec<Upload>,
-    /// The requests of each run, in order.
-    pub(crate) courses: Vec<Vec<Kind>>,
     /// The client ID that each client was given.
     pub(crate) ids: BTreeMap<usize, Id>,
 }
@@ -117,7 +115,6 @@ pub(crate) fn judge(case: &Case<'_>) -> Judgement {
     Judgement {
         findings,
         uploads,
-        courses: of_client.courses,
         ids: of_client.ids,
     }
 }
@@ -167,7 +164,11 @@ fn events<'a>(case: &Case<'a>, side: Side) -> Vec<Event<'a>> {
             let (frames, rest) = frame::split(case.dialect, direction, &stream.bytes);
             let count = frames.len();
             for (number, frame) in frames.into_iter().enumerate() {
-                let at = if arrives { frame.end() - 1 } else { frame.start };
+                let at = if arrives {
+                    frame.end() - 1
+                } else {
+                    frame.start
+                };
                 events.push(Event {
                     order: stream.order_at(at),
                     connection,
@@ -175,8 +176,14 @@ fn events<'a>(case: &Case<'a>, side: Side) -> Vec<Event<'a>> {
                 });
             }
             if !rest.is_empty() {
+                // What is due to a request is clear from its header; that no whole response comes of a
+                // rest is clear with its last byte.
+                let at = match direction {
+                    Direction::Request => stream.bytes.len() - rest.len(),
+                    Direction::Response => stream.bytes.len() - 1,
+                };
                 events.push(Event {
-                    order: stream.order_at(stream.bytes.len() - rest.len()),
+                    order: stream.order_at(at),
                     connection,
                     what: What::Rest(direction, count, rest),
                 });

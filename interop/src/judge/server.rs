@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use crate::dialect::{Dialect, RefusedPayload};
 use crate::frame::{self, Direction, Field, Frame, Id, Kind};
 use crate::judge::checks::{self, Difference, Examination};
-use crate::judge::model::{Answer, Key, Model, Received, Upload};
+use crate::judge::model::{Answer, Key, Model, Received, Upload, impossible_header};
 use crate::judge::{Case, Event, Finding, FramePlace, Level, What, Whose, events, suspect};
 use crate::oracle::AesKey;
 use crate::record::{Ended, Side};
@@ -18,7 +18,9 @@ pub(super) fn judge(case: &Case<'_>) -> (Vec<Finding>, Vec<Upload>) {
         connections: Vec::new(),
         findings: Vec::new(),
     };
-    judge.connections.resize_with(case.recording.connections.len(), Connection::default);
+    judge
+        .connections
+        .resize_with(case.recording.connections.len(), Connection::default);
     for event in &events(case, Side::Server) {
         judge.event(event);
     }
@@ -75,10 +77,12 @@ impl<'a> Judge<'a> {
             What::Message(Direction::Response, number, frame) => {
                 self.response(event, *number, frame);
             }
-            What::Rest(Direction::Request, ..) => {}
+            What::Rest(Direction::Request, _, rest) => self.request_without_end(event, rest),
             What::Rest(Direction::Response, number, rest) => self.rest(event, *number, rest),
             What::End(Direction::Request, _) => {
-                self.with(event.connection, |connection| connection.client_ended = true);
+                self.with(event.connection, |connection| {
+                    connection.client_ended = true
+                });
             }
             What::End(Direction::Response, how) => self.end(event, *how),
         }
@@ -92,13 +96,18 @@ impl<'a> Judge<'a> {
 
     fn end_of_lost(&mut self, event: &Event<'a>) {
         if let What::End(Direction::Response, _) = event.what {
-            self.with(event.connection, |connection| connection.server_ended = true);
+            self.with(event.connection, |connection| {
+                connection.server_ended = true
+            });
         }
     }
 
     fn request(&mut self, event: &Event<'a>, frame: &Frame<'a>) {
         let dialect = self.case.dialect;
-        let closing = self.connections.get(event.connection).and_then(|c| c.closing.as_ref());
+        let closing = self
+            .connections
+            .get(event.connection)
+            .and_then(|c| c.closing.as_ref());
         if closing.is_some() {
             // What still arrives at a connection that is being ended is thrown away.
             return;
@@ -118,7 +127,40 @@ impl<'a> Judge<'a> {
                 reset_allowed,
             });
             if due {
-                connection.due.push_back(Due { answer, id, request });
+                connection.due.push_back(Due {
+                    answer,
+                    id,
+                    request,
+                });
+            }
+        });
+    }
+
+    /// A request of which the header came and not all of the payload: the server may answer what the
+    /// header alone makes impossible (2.10), and nothing else.
+    fn request_without_end(&mut self, event: &Event<'a>, rest: &[u8]) {
+        let dialect = self.case.dialect;
+        let Some(header) = frame::header(dialect, Direction::Request, rest) else {
+            return;
+        };
+        let kind = dialect.kind(Direction::Request, header.code);
+        let Some(why) = impossible_header(dialect, kind, header.payload_size) else {
+            return;
+        };
+        let request = checks::title(dialect, Direction::Request, header.code);
+        let id = header.client_id.unwrap_or_default();
+        self.with(event.connection, |connection| {
+            if connection.closing.is_none() {
+                connection.closing = Some(Closing {
+                    request: request.clone(),
+                    reset_allowed: true,
+                });
+                let answer = Answer::Refused { why, close: true };
+                connection.due.push_back(Due {
+                    answer,
+                    id,
+                    request,
+                });
             }
         });
     }
@@ -126,7 +168,9 @@ impl<'a> Judge<'a> {
     fn response(&mut self, event: &Event<'a>, number: usize, frame: &Frame<'a>) {
         let case = self.case;
         let mut due = None;
-        self.with(event.connection, |connection| due = connection.due.pop_front());
+        self.with(event.connection, |connection| {
+            due = connection.due.pop_front()
+        });
         let mut findings = Vec::new();
         let mut examination = Examination {
             case,
@@ -141,7 +185,10 @@ impl<'a> Judge<'a> {
         let Some(due) = due else {
             examination.report(
                 Difference {
-                    field: Field::Order,
+                    field: match frame.kind {
+                        Some(_) => Field::Order,
+                        None => Field::TrailingData,
+                    },
                     offset: 0,
                     expected: "no response: none is due".into(),
                     got: checks::title(case.dialect, Direction::Response, frame.header.code),
@@ -153,8 +200,24 @@ impl<'a> Judge<'a> {
             self.findings.append(&mut findings);
             return;
         };
-        examination.version();
         let expected = due.answer.kind();
+        if frame.kind.is_none()
+            && let Some(shift) = misplaced(case, event.connection, frame.start, expected)
+        {
+            let difference = Difference {
+                field: Field::TrailingData,
+                offset: 0,
+                expected: due.expectation(case.dialect),
+                got: format!("{shift} bytes before it that belong to no message"),
+            };
+            let before = frame.bytes.get(..shift).unwrap_or_default();
+            let cause = suspect::misread_stream(case.dialect, before);
+            examination.report(difference, "1.4", cause);
+            self.findings.append(&mut findings);
+            self.with(event.connection, |connection| connection.lost = true);
+            return;
+        }
+        examination.version();
         let mut in_step = true;
         if expected.is_some() && frame.kind != expected {
             let difference = examination.difference(
@@ -188,10 +251,22 @@ impl<'a> Judge<'a> {
             return;
         }
         let dialect = self.case.dialect;
-        let due = self.connections.get(event.connection).and_then(|c| c.due.front());
+        let due = self
+            .connections
+            .get(event.connection)
+            .and_then(|c| c.due.front());
         let expected = due.and_then(|due| due.answer.kind());
-        let (field, expected, got) =
-            checks::unfinished(dialect, Direction::Response, rest, expected);
+        let record = self.case.recording.connections.get(event.connection);
+        let start = record.map_or(0, |record| record.responses.sent.bytes.len()) - rest.len();
+        let misplaced = misplaced(self.case, event.connection, start, expected);
+        let (field, expected, got) = match (misplaced, due) {
+            (Some(shift), Some(due)) => (
+                Field::TrailingData,
+                due.expectation(dialect),
+                format!("{shift} bytes before it that belong to no message"),
+            ),
+            _ => checks::unfinished(dialect, Direction::Response, rest, expected),
+        };
         self.report_at(event, number, rest, field, expected, got);
         self.with(event.connection, |connection| connection.lost = true);
     }
@@ -219,7 +294,12 @@ impl<'a> Judge<'a> {
                 self.stream_finding(event, expected, ended(how).into(), "2.11");
             }
             (None, Ended::Reset) => {
-                self.stream_finding(event, "an end, not a reset".into(), ended(how).into(), "2.11");
+                self.stream_finding(
+                    event,
+                    "an end, not a reset".into(),
+                    ended(how).into(),
+                    "2.11",
+                );
             }
             (None, Ended::Finished) if !client_ended => {
                 let expected = "the connection stays until the client ends it".into();
@@ -248,7 +328,9 @@ impl<'a> Judge<'a> {
             }
             let expected = match (state.due.front(), &state.closing) {
                 (Some(due), _) => due.expectation(self.case.dialect),
-                (None, Some(closing)) => format!("the server ends the connection after {}", closing.request),
+                (None, Some(closing)) => {
+                    format!("the server ends the connection after {}", closing.request)
+                }
                 (None, None) if state.client_ended => {
                     "the server ends the connection after the client has".into()
                 }
@@ -260,14 +342,23 @@ impl<'a> Judge<'a> {
                 connection,
                 what: What::End(Direction::Response, Ended::Finished),
             };
-            self.stream_finding(&event, expected, "silence until the deadline".into(), section);
+            self.stream_finding(
+                &event,
+                expected,
+                "silence until the deadline".into(),
+                section,
+            );
         }
     }
 
     fn excused(&self, connection: usize) -> bool {
         let record = self.case.recording.connections.get(connection);
         record.is_some_and(|record| {
-            let killed = self.case.runs.get(record.door).is_some_and(|run| run.killed);
+            let killed = self
+                .case
+                .runs
+                .get(record.door)
+                .is_some_and(|run| run.killed);
             record.excused || killed
         })
     }
@@ -303,7 +394,18 @@ impl<'a> Judge<'a> {
         let record = self.case.recording.connections.get(connection);
         record.map_or(0, |record| {
             let bytes = &record.responses.sent.bytes;
-            frame::split(self.case.dialect, Direction::Response, bytes).0.len()
+            frame::split(self.case.dialect, Direction::Response, bytes)
+                .0
+                .len()
+        })
+    }
+
+    /// Place in the order of events of the first byte of a rest.
+    fn began(&self, event: &Event<'a>, rest: &[u8]) -> u64 {
+        let record = self.case.recording.connections.get(event.connection);
+        record.map_or(event.order, |record| {
+            let stream = &record.responses.sent;
+            stream.order_at(stream.bytes.len() - rest.len())
         })
     }
 
@@ -329,18 +431,48 @@ impl<'a> Judge<'a> {
                 connection: event.connection,
                 direction: Direction::Response,
                 frame: number,
-                title: header.map_or("part of a response".into(), |header| {
-                    checks::title(self.case.dialect, Direction::Response, header.code)
-                }),
+                title: header.map_or_else(
+                    || "part of a response".into(),
+                    |header| checks::title(self.case.dialect, Direction::Response, header.code),
+                ),
                 offset,
             }),
             expected,
             got,
             section: "1.4",
             cause: suspect::misread_stream(self.case.dialect, rest),
-            order: event.order,
+            order: self.began(event, rest),
         });
     }
+}
+
+/// How many bytes further on the response that is due begins, where the stream is out of step.
+fn misplaced(
+    case: &Case<'_>,
+    connection: usize,
+    start: usize,
+    expected: Option<Kind>,
+) -> Option<usize> {
+    /// Servers of the family pad to 1024 or 2048 bytes.
+    const FURTHEST: usize = 2048;
+    let (_, responses) = case
+        .recording
+        .connections
+        .get(connection)?
+        .seen_by(Side::Server);
+    let rest = responses.bytes.get(start..)?;
+    let expected = expected?;
+    let size = frame::fixed_payload_size(case.dialect, expected);
+    (1..FURTHEST.min(rest.len())).find(|shift| {
+        let header = rest
+            .get(*shift..)
+            .and_then(|bytes| frame::header(case.dialect, Direction::Response, bytes));
+        header.is_some_and(|header| {
+            header.version == frame::VERSION
+                && header.code == case.dialect.code(expected)
+                && header.payload_size as usize == size
+        })
+    })
 }
 
 fn ended(how: Ended) -> &'static str {
@@ -417,12 +549,7 @@ fn registered(model: &mut Model, examination: &mut Examination<'_>, name: &[u8])
     }
 }
 
-fn wrapped_key(
-    model: &mut Model,
-    examination: &mut Examination<'_>,
-    id: &Id,
-    public_key: &[u8],
-) {
+fn wrapped_key(model: &mut Model, examination: &mut Examination<'_>, id: &Id, public_key: &[u8]) {
     let case = examination.case;
     let wrapped = examination.frame.get(Field::WrappedKey);
     let connection = examination.connection;
@@ -433,11 +560,14 @@ fn wrapped_key(
     };
     let opened = pair.unwrap(wrapped);
     let Some(bytes) = opened else {
-        let cause = pair.unwrap_otherwise(wrapped).map(str::to_owned).or_else(|| {
-            case.keys
-                .opener(wrapped)
-                .map(|_| "it is wrapped for another public key than the one of this 1101".into())
-        });
+        let cause = pair
+            .unwrap_otherwise(wrapped)
+            .map(str::to_owned)
+            .or_else(|| {
+                case.keys.opener(wrapped).map(|_| {
+                    "it is wrapped for another public key than the one of this 1101".into()
+                })
+            });
         let difference = examination.difference(
             Field::WrappedKey,
             "an AES key that the client's private key unwraps".into(),

@@ -17,7 +17,11 @@ pub(super) fn payload_size(
     if got == expected + header {
         return Some(format!("the size counts the header of {header} bytes too"));
     }
-    let width = if direction == Direction::Request { 4 } else { dialect.response_size_width };
+    let width = if direction == Direction::Request {
+        4
+    } else {
+        dialect.response_size_width
+    };
     if swapped(got as u32, width) as usize == expected {
         return Some("the size is big-endian".into());
     }
@@ -25,19 +29,21 @@ pub(super) fn payload_size(
         return Some("the size was never filled in".into());
     }
     let kind = dialect.kind(direction, read.code)?;
-    let other = other_dialects(dialect).find(|other| {
-        frame::fixed_payload_size(other, kind) == got
-    });
+    let other = other_dialects(dialect).find(|other| frame::fixed_payload_size(other, kind) == got);
     if let Some(other) = other {
         return Some(format!("this is the payload of the dialect '{other}'"));
     }
-    (direction == Direction::Response).then(|| other_header(dialect, bytes)).flatten()
+    (direction == Direction::Response)
+        .then(|| other_header(dialect, bytes))
+        .flatten()
 }
 
 /// A content size in 2103 that does not repeat the request's.
 pub(super) fn content_size(got: u32, expected: u32, plain: Option<u64>) -> Option<String> {
     if plain == Some(u64::from(got)) {
-        return Some("it is the size of the plaintext; the size of the encrypted content is due".into());
+        return Some(
+            "it is the size of the plaintext; the size of the encrypted content is due".into(),
+        );
     }
     if swapped(got, 4) == expected {
         return Some("the number is big-endian".into());
@@ -98,7 +104,9 @@ pub(super) fn response_code(
         return Some("the code is big-endian".into());
     }
     if frame.kind == Some(Kind::Refused) {
-        return Some(format!("the server refuses a {request} that it has to accept"));
+        return Some(format!(
+            "the server refuses a {request} that it has to accept"
+        ));
     }
     if frame.kind.is_none() {
         return other_header(dialect, frame.bytes);
@@ -126,9 +134,15 @@ pub(super) fn misread_stream(dialect: &Dialect, rest: &[u8]) -> Option<String> {
         return Some("the response before was padded with zeros".into());
     }
     let direction = Direction::Response;
-    let kind = frame::header(dialect, direction, rest).and_then(|h| dialect.kind(direction, h.code));
+    let kind =
+        frame::header(dialect, direction, rest).and_then(|h| dialect.kind(direction, h.code));
     kind.and_then(|kind| {
-        payload_size(dialect, direction, rest, frame::fixed_payload_size(dialect, kind))
+        payload_size(
+            dialect,
+            direction,
+            rest,
+            frame::fixed_payload_size(dialect, kind),
+        )
     })
     .or_else(|| other_header(dialect, rest))
 }

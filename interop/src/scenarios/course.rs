@@ -49,7 +49,10 @@ pub(super) const SCENARIOS: &[Scenario] = &[
 ];
 
 fn first_backup(cell: &mut Cell) -> Step {
-    let file = cell.file("first.txt", b"A first backup,\r\nbyte for byte.\n")?;
+    let file = cell.file(
+        "first.txt",
+        b"A first backup,\r\nbyte for byte, as it is.\r\n",
+    )?;
     cell.serve()?;
     let client = cell.client("alice")?;
     let run = cell.send(client, Send::of([&file]), Outcome::Done)?;

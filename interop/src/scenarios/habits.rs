@@ -74,7 +74,10 @@ fn waits_after_1104(cell: &mut Cell) -> Step {
     let file = cell.file("patient.bin", &bytes(60, 20))?;
     cell.serve()?;
     let client = cell.client("mallory")?;
-    let closes = cell.dialect().after(Kind::CksumRight).is_some_and(|after| after.close);
+    let closes = cell
+        .dialect()
+        .after(Kind::CksumRight)
+        .is_some_and(|after| after.close);
     let gate = Gate::new();
     if !closes {
         // Nothing would come: where the connection stays, the client's end is what ends it.
@@ -109,7 +112,11 @@ fn new_key_after_2101(cell: &mut Cell) -> Step {
     let renewed = InfoFile { keys, ..info };
     renewed.write_plain(&folder).map_err(Stop::Ours)?;
     let registers = RegisterBefore::new(cell.dialect(), "olivia");
-    let run = cell.send(client, Send::of([&second]).meddled(registers), Outcome::Done)?;
+    let run = cell.send(
+        client,
+        Send::of([&second]).meddled(registers),
+        Outcome::Done,
+    )?;
     cell.expect_course(run, &KNOWN)?;
     cell.expect_stored(&first)?;
     cell.expect_stored(&second)
@@ -136,8 +143,7 @@ fn set_up_files(cell: &mut Cell) -> Step {
     let abilities = &[Ability::SetUpFiles];
     let new_folder = cell.identity_folder(client, abilities)?;
     if new_folder != folder {
-        std::fs::remove_dir_all(&folder)
-            .map_err(|error| Stop::Ours(error.to_string()))?;
+        std::fs::remove_dir_all(&folder).map_err(|error| Stop::Ours(error.to_string()))?;
     }
     info.write_wrapped(&new_folder).map_err(Stop::Ours)?;
     let run = cell.send(client, Send::of([&second]).able(abilities), Outcome::Done)?;

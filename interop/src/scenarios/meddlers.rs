@@ -74,7 +74,9 @@ fn received_nothing(dialect: &Dialect, asked: &[u8]) -> Vec<u8> {
     let places = frame::places(dialect, Direction::Request, kind, asked.len());
     let get = |field| {
         let place = places.iter().find(|place| place.field == field);
-        place.and_then(|place| asked.get(place.range.clone())).unwrap_or_default()
+        place
+            .and_then(|place| asked.get(place.range.clone()))
+            .unwrap_or_default()
     };
     let id: Id = get(Field::ClientId).try_into().unwrap_or_default();
     let name = frame::name_text(get(Field::FileName)).unwrap_or_default();

@@ -31,10 +31,12 @@ fn byte_by_byte(cell: &mut Cell) -> Step {
     let file = cell.file("pieces.bin", &bytes(50, 10))?;
     cell.serve()?;
     let client = cell.client("heidi")?;
-    let send = Send::of([&file]).able(&[Ability::AnySegmentation]).through(Plan {
-        bytewise: true,
-        ..Plan::default()
-    });
+    let send = Send::of([&file])
+        .able(&[Ability::AnySegmentation])
+        .through(Plan {
+            bytewise: true,
+            ..Plan::default()
+        });
     let run = cell.send(client, send, Outcome::Done)?;
     cell.expect_course(run, &FIRST)?;
     cell.expect_stored(&file)
