@@ -240,6 +240,14 @@ fn check_fault(
 }
 
 #[test]
+fn what_is_only_recommended_warns_and_does_not_fail() {
+    let peers = peers(None, Some("one-key"));
+    let run = matrix(peers.path(), &["--scenario", "three-files"]);
+    assert_eq!(run.code, 0, "{}", run.text);
+    assert_eq!(run.count("warnings"), 4, "{}", run.text);
+}
+
+#[test]
 fn scripted_peers_without_a_fault_pass_every_scenario() {
     let peers = peers(None, None);
     // The 64 MiB take long in an unoptimised build and go the way of the 1 MiB.
@@ -269,7 +277,7 @@ fn scripted_peers_without_a_fault_pass_every_scenario() {
     let run = matrix(peers.path(), &arguments);
     assert_eq!(run.code, 0, "{}", run.text);
     let cells = run.report["counts"]["cells"].as_u64().unwrap_or_default();
-    assert_eq!(cells, 2 * 31, "{}", run.text);
+    assert_eq!(cells, 2 * 33, "{}", run.text);
     assert_eq!(run.count("passed"), cells - 1);
     assert_eq!(run.count("impossible"), 1);
     assert_eq!(run.count("warnings"), 0, "{}", run.text);

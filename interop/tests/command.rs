@@ -117,7 +117,7 @@ fn prints_the_matrix_and_what_is_wrong_with_a_cell() {
         "cksum of played-server (PROTOCOL.md 5)",
         "response 3, 2103 file received, of connection 1; offset 282",
         "likely    zlib's CRC-32 in place of the POSIX cksum",
-        "1 cells, 0 passed, 1 failed",
+        "1 cell, 0 passed, 1 failed",
     ] {
         assert!(text.contains(part), "{part}: {text}");
     }

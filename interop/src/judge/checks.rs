@@ -94,6 +94,20 @@ impl Examination<'_> {
         }
     }
 
+    /// A key that served another file before (4.4).
+    pub(super) fn one_key_one_file(&mut self, used: &[u8]) {
+        let difference = Difference {
+            field: Field::Order,
+            offset: 0,
+            expected: "a key exchange before each further file".into(),
+            got: format!("the key of {:?} once more", String::from_utf8_lossy(used)),
+        };
+        self.report(difference, "4.4", None);
+        if let Some(last) = self.findings.last_mut() {
+            last.level = Level::Should;
+        }
+    }
+
     /// The payload size that a message of this kind has to claim; `false` where it does not.
     pub(super) fn size(&mut self, expected: usize, section: &'static str) -> bool {
         let got = self.frame.header.payload_size as usize;

@@ -20,6 +20,7 @@ pub(super) fn judge(case: &Case<'_>) -> OfClients {
         case,
         ids: BTreeMap::new(),
         keys: BTreeMap::new(),
+        key_used: BTreeMap::new(),
         public_keys: BTreeMap::new(),
         runs,
         ended: BTreeMap::new(),
@@ -48,6 +49,8 @@ struct Judge<'a> {
     ids: BTreeMap<usize, Id>,
     /// The last AES key of each client; `None` where it could not be unwrapped.
     keys: BTreeMap<usize, Option<AesKey>>,
+    /// The file for which each client's last AES key was used, by the name on the wire.
+    key_used: BTreeMap<usize, Vec<u8>>,
     /// The public key of each client's last 1101.
     public_keys: BTreeMap<usize, Vec<u8>>,
     runs: Vec<Progress>,
@@ -201,6 +204,13 @@ impl<'a> Judge<'a> {
                     .position(|file| !again && file.sent_as.as_bytes() == sent_as);
                 run.file = named.unwrap_or(run.file);
                 let key = self.keys.get(&given.client).cloned().flatten();
+                let used = self
+                    .key_used
+                    .entry(given.client)
+                    .or_insert_with(|| sent_as.to_vec());
+                if *used != sent_as {
+                    examination.one_key_one_file(used);
+                }
                 match given.files.get(run.file) {
                     Some(file) => send_file(
                         &mut examination,
@@ -297,6 +307,7 @@ impl<'a> Judge<'a> {
                     .and_then(|pair| pair.unwrap(wrapped))
                     .and_then(AesKey::new);
                 self.keys.insert(given.client, key);
+                self.key_used.remove(&given.client);
                 run.tries = 0;
                 run.allow(&[Kind::SendFile]);
             }

@@ -30,6 +30,7 @@ pub(super) fn run(arguments: ClientArguments) -> u8 {
     let mut client = Client {
         arguments,
         stream: None,
+        key: None,
     };
     let end = client.back_up().unwrap_or_else(|error| {
         let _ = writeln!(io::stderr(), "{error}");
@@ -41,6 +42,7 @@ pub(super) fn run(arguments: ClientArguments) -> u8 {
 struct Client {
     arguments: ClientArguments,
     stream: Option<TcpStream>,
+    key: Option<AesKey>,
 }
 
 /// A response: its kind and its bytes.
@@ -66,7 +68,13 @@ impl Client {
         };
         let id = info.id.unwrap_or_default();
         for file in self.arguments.files.clone() {
-            let end = self.send(&file, &id, &info.keys)?;
+            if self.key.is_none() || !self.is(Fault::OneKey) {
+                self.key = self.exchange_keys(&id, &info.keys)?;
+            }
+            let Some(key) = self.key.clone() else {
+                return Ok(End::Refused);
+            };
+            let end = self.send(&file, &id, &key)?;
             if end != End::Done {
                 return Ok(end);
             }
@@ -119,7 +127,7 @@ impl Client {
         Ok(Some(info))
     }
 
-    fn send(&mut self, path: &Path, id: &Id, keys: &KeyPair) -> io::Result<End> {
+    fn exchange_keys(&mut self, id: &Id, keys: &KeyPair) -> io::Result<Option<AesKey>> {
         let mut payload = self.name_field(&self.arguments.name);
         payload.extend(keys.public_der());
         self.write(Kind::SendPublicKey, id, &payload, Vec::new())?;
@@ -128,9 +136,10 @@ impl Client {
             .unwrap(&self.field(&response, Field::WrappedKey))
             .and_then(AesKey::new)
             .filter(|_| response.kind == Some(Kind::AesKey));
-        let Some(key) = key else {
-            return Ok(End::Refused);
-        };
+        Ok(key)
+    }
+
+    fn send(&mut self, path: &Path, id: &Id, key: &AesKey) -> io::Result<End> {
         let plain = fs::read(path)?;
         let name = path.to_string_lossy().into_owned();
         let name = self
@@ -138,7 +147,7 @@ impl Client {
             .send_as
             .clone()
             .unwrap_or_else(|| base_name(&name).to_owned());
-        let content = self.content(&key, &plain);
+        let content = self.content(key, &plain);
         let last = match self.arguments.fault {
             Some(Fault::OneMore) => self.arguments.dialect.transmissions + 1,
             Some(Fault::OneLess) => self.arguments.dialect.transmissions - 1,

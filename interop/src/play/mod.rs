@@ -186,5 +186,7 @@ faults! {
         NoVerdictBetween = "no-verdict-between",
         /// The content size of the plaintext.
         PlainContentSize = "plain-content-size",
+        /// One key exchange for all files.
+        OneKey = "one-key",
     }
 }

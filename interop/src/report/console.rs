@@ -205,7 +205,11 @@ fn warnings(out: &mut impl Write, run: &Run) -> io::Result<()> {
 fn sum(out: &mut impl Write, run: &Run) -> io::Result<()> {
     let counts = Counts::of(run);
     let mut parts = vec![
-        format!("{} cells", counts.cells),
+        format!(
+            "{} cell{}",
+            counts.cells,
+            if counts.cells == 1 { "" } else { "s" }
+        ),
         format!("{} passed", counts.passed),
         format!("{} failed", counts.failed),
         format!("{} impossible", counts.impossible),

@@ -3,13 +3,13 @@
 //! every response in one write.
 
 use crate::cell::{Cell, Outcome, Send, Step, Stop};
-use crate::frame::Kind;
+use crate::frame::{Direction, Kind};
 use crate::info_file::InfoFile;
 use crate::oracle::KeyPair;
 use crate::peer::Ability;
 use crate::scenarios::meddlers::{Damage, EndAfter, HoldEnd, ReceivedNothing, RegisterBefore};
 use crate::scenarios::{FIRST, KNOWN, Scenario, bytes};
-use crate::tap::{Gate, Plan};
+use crate::tap::{Fate, Gate, Meddle, Plan};
 
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
@@ -27,6 +27,14 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         needs: &[],
         patience: 1,
         run: closes_after_1104,
+    },
+    Scenario {
+        id: "matrix/habit-closes-after-1106",
+        section: "3.1",
+        title: "the client sees the server close after 1106, without a word in whatever dialect",
+        needs: &[],
+        patience: 1,
+        run: closes_after_1106,
     },
     Scenario {
         id: "matrix/habit-new-key-after-2101",
@@ -99,6 +107,39 @@ fn closes_after_1104(cell: &mut Cell) -> Step {
     let run = cell.send(client, send, Outcome::Done)?;
     cell.expect_course(run, &FIRST)?;
     cell.expect_stored(&file)
+}
+
+fn closes_after_1106(cell: &mut Cell) -> Step {
+    let file = cell.file("given-up.bin", &bytes(60, 19))?;
+    cell.serve()?;
+    let client = cell.client("nina")?;
+    let times = cell.dialect().transmissions;
+    let meddler = DamageAndEnd {
+        damage: Damage {
+            times,
+            at: 3,
+            mask: 0x10,
+        },
+        end: EndAfter { kind: Kind::GiveUp },
+    };
+    cell.send(client, Send::of([&file]).meddled(meddler), Outcome::GaveUp)?;
+    cell.settle()?;
+    cell.expect_not_stored(&file)
+}
+
+struct DamageAndEnd {
+    damage: Damage,
+    end: EndAfter,
+}
+
+impl Meddle for DamageAndEnd {
+    fn head(&mut self, direction: Direction, kind: Option<Kind>, head: &mut Vec<u8>) -> Fate {
+        self.end.head(direction, kind, head)
+    }
+
+    fn content(&mut self, direction: Direction, offset: usize, bytes: &mut Vec<u8>) -> Fate {
+        self.damage.content(direction, offset, bytes)
+    }
 }
 
 fn new_key_after_2101(cell: &mut Cell) -> Step {
