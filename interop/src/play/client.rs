@@ -200,7 +200,8 @@ impl Client {
         self.put(bytes)?;
         let after = self.arguments.dialect.after(verdict);
         if after.is_some_and(|after| after.answer == AfterAnswer::Refused) {
-            self.read()?;
+            // A server that ends the stream in place of its answer is obeyed no less (2.12).
+            let _ = self.read();
         }
         if after.is_none_or(|after| after.close) || self.arguments.connection_per_request {
             self.finish()?;
