@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::frame::{Direction, Kind};
+use crate::message::{Direction, Kind};
 
 /// One consistent set of layout choices. Every choice marked (D) in PROTOCOL.md is a field of this.
 #[derive(Debug, Clone, Deserialize)]

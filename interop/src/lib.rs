@@ -6,7 +6,7 @@
 //!
 //! | module | what it knows |
 //! |---|---|
-//! | `frame`, `dialect` | where the fields of a message lie |
+//! | `message`, `frame`, `dialect` | the words, and where the fields of a message lie |
 //! | `oracle`, `info_file` | ciphers, keys, checksum; the client's private key |
 //! | `tap` | the proxy between client and server: records, cuts, holds, changes |
 //! | `record` | what the tap wrote down |
@@ -27,6 +27,7 @@ mod impossible;
 mod info_file;
 mod judge;
 mod matrix;
+mod message;
 mod oracle;
 mod peer;
 mod play;

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::fs;
 use std::io::{self, IsTerminal};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -10,9 +11,9 @@ use std::time::{Duration, Instant};
 
 use crate::cell::{Cell, Finished, Setting, Stop};
 use crate::dialect::Dialect;
-use crate::frame::Field;
 use crate::impossible::Impossible;
 use crate::judge::{Finding, Level, Whose};
+use crate::message::Field;
 use crate::peer::{Peer, Places};
 use crate::process;
 use crate::scenarios::Scenario;
@@ -170,9 +171,15 @@ fn run_cell(
     };
     match Cell::new(setting) {
         Ok(mut cell) => {
-            let stop = (scenario.run)(&mut cell).err();
-            let finished = cell.finish(stop);
-            close(plan, dialect, &mut report, finished);
+            // A panic is the harness's own fault, and no reason to lose the other cells.
+            let run = AssertUnwindSafe(|| {
+                let stop = (scenario.run)(&mut cell).err();
+                cell.finish(stop)
+            });
+            match catch_unwind(run) {
+                Ok(finished) => close(plan, dialect, &mut report, finished),
+                Err(_) => report.outcome = Outcome::Error("the harness panicked".into()),
+            }
         }
         Err(stop) => report.outcome = outcome(Some(stop), false),
     }

@@ -1,7 +1,7 @@
 //! What the tap writes down and the judge reads: every byte of both directions, as it was sent and
 //! as it arrived, with the order of things across all connections of a cell.
 
-use crate::frame::Direction;
+use crate::message::Direction;
 
 /// Everything that passed the tap of one cell.
 #[derive(Debug, Default, Clone)]

@@ -4,6 +4,7 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use sha2::{Digest, Sha256};
 
@@ -56,6 +57,18 @@ impl Store {
 /// The content of a file.
 pub(crate) fn content_of(path: &Path) -> io::Result<Content> {
     Ok((digest_of(path)?, fs::metadata(path)?.len()))
+}
+
+/// What `cksum` of the system says of a file.
+pub(crate) fn cksum_program(path: &Path) -> Result<u32, String> {
+    let input = File::open(path).map_err(|e| e.to_string())?;
+    let output = Command::new("cksum")
+        .stdin(Stdio::from(input))
+        .output()
+        .map_err(|e| format!("cksum: {e}"))?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    let number = said.split_whitespace().next().unwrap_or_default();
+    number.parse().map_err(|_| format!("cksum said {said:?}"))
 }
 
 fn digest_of(path: &Path) -> io::Result<[u8; 32]> {

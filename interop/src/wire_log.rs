@@ -6,8 +6,9 @@ use std::io;
 use std::path::Path;
 
 use crate::dialect::Dialect;
-use crate::frame::{self, Direction, Field, Frame};
+use crate::frame::{self, Frame};
 use crate::judge::{Finding, FramePlace};
+use crate::message::{Direction, Field};
 use crate::record::{Ended, Recording, Stream};
 
 /// How much of a content is shown at its start and at its end.

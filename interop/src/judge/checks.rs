@@ -1,8 +1,9 @@
 //! Comparing one field with what has to stand there.
 
 use crate::dialect::Dialect;
-use crate::frame::{self, Direction, Field, Frame, Kind, VERSION};
+use crate::frame::{self, Frame, VERSION};
 use crate::judge::{Case, Finding, FramePlace, Level, Whose, suspect};
+use crate::message::{Direction, Field, Kind};
 use crate::record::Side;
 
 /// A message under examination: collects what is found in it.

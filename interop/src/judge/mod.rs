@@ -7,6 +7,8 @@
 mod checks;
 mod client;
 mod model;
+mod request;
+mod response;
 mod server;
 mod suspect;
 #[cfg(test)]
@@ -18,7 +20,8 @@ use std::path::PathBuf;
 pub(crate) use model::{State, Upload};
 
 use crate::dialect::Dialect;
-use crate::frame::{self, Direction, Field, Frame, Id, Kind};
+use crate::frame::{self, Frame, Id};
+use crate::message::{Direction, Field, Kind};
 use crate::oracle::Keyring;
 use crate::record::{Ended, Recording, Side};
 

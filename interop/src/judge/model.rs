@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use sha2::{Digest, Sha256};
 
 use crate::dialect::{AfterAnswer, Dialect};
-use crate::frame::{self, Field, Frame, Id, Kind};
+use crate::frame::{self, Frame, Id};
+use crate::message::{Field, Kind};
 use crate::oracle::{self, AesKey};
 
 /// What the server has to do upon a request.

@@ -1,7 +1,8 @@
 //! Likely causes: known mistakes, each tried on the bytes at hand before it is named.
 
 use crate::dialect::{Dialect, RefusedPayload};
-use crate::frame::{self, Direction, Frame, Kind, NAME_SIZE};
+use crate::frame::{self, Frame, NAME_SIZE};
+use crate::message::{Direction, Kind};
 use crate::oracle::{self, AesKey, BLOCK};
 
 /// A payload size that is not the one of the message.

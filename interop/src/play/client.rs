@@ -10,8 +10,9 @@ use std::time::Duration;
 use socket2::SockRef;
 
 use crate::dialect::AfterAnswer;
-use crate::frame::{self, Direction, Field, Id, Kind};
+use crate::frame::{self, Id};
 use crate::info_file::InfoFile;
+use crate::message::{Direction, Field, Kind};
 use crate::oracle::{self, AesKey, KeyPair};
 use crate::play::{ClientArguments, ClientFault as Fault};
 use crate::store::base_name;

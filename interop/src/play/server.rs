@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 use socket2::SockRef;
 
 use crate::dialect::{AfterAnswer, Dialect, RefusedPayload};
-use crate::frame::{self, Direction, Field, Frame, Id, Kind};
+use crate::frame::{self, Frame, Id};
+use crate::message::{Direction, Field, Kind};
 use crate::oracle::{self, AesKey};
 use crate::play::{ServerArguments, ServerFault as Fault};
 use crate::store::base_name;

@@ -1,7 +1,7 @@
 //! The course of a backup (PROTOCOL.md 6), and who goes through it how often.
 
 use crate::cell::{Cell, Outcome, Send, Step};
-use crate::frame::Kind;
+use crate::message::Kind;
 use crate::peer::Ability;
 use crate::scenarios::{FIRST, KNOWN, Scenario, bytes};
 

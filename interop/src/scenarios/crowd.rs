@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::cell::{Cell, Outcome, Send, Step, TestFile};
-use crate::frame::{Field, Kind};
 use crate::judge::Whose;
+use crate::message::{Field, Kind};
 use crate::peer::Ability;
 use crate::scenarios::meddlers::{CutContent, HoldMessage};
 use crate::scenarios::{FIRST, KNOWN, Scenario, bytes};

@@ -3,8 +3,8 @@
 //! every response in one write.
 
 use crate::cell::{Cell, Outcome, Send, Step, Stop};
-use crate::frame::{Direction, Kind};
 use crate::info_file::InfoFile;
+use crate::message::{Direction, Kind};
 use crate::oracle::KeyPair;
 use crate::peer::Ability;
 use crate::scenarios::meddlers::{Damage, EndAfter, HoldEnd, ReceivedNothing, RegisterBefore};

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::dialect::Dialect;
-use crate::frame::{self, Direction, Field, Id, Kind};
+use crate::frame::{self, Id};
+use crate::message::{Direction, Field, Kind};
 use crate::oracle;
 use crate::tap::{Fate, Gate, Meddle};
 

@@ -1,7 +1,7 @@
 //! Messages in any segmentation (PROTOCOL.md 1.3, 1.4).
 
 use crate::cell::{Cell, Outcome, Send, Step};
-use crate::frame::{Direction, Kind};
+use crate::message::{Direction, Kind};
 use crate::peer::Ability;
 use crate::record::Side;
 use crate::scenarios::meddlers::{Damage, Join};

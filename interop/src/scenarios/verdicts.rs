@@ -1,7 +1,7 @@
 //! Verdicts, and what they leave in the server's folder (PROTOCOL.md 2.11, 6.1, 7.3).
 
 use crate::cell::{Cell, ClientHandle, Outcome, Send, Step, TestFile};
-use crate::frame::Kind;
+use crate::message::Kind;
 use crate::peer::Ability;
 use crate::scenarios::meddlers::Damage;
 use crate::scenarios::{Scenario, bytes};

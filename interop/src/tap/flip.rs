@@ -4,7 +4,8 @@
 use std::str::FromStr;
 
 use crate::dialect::Dialect;
-use crate::frame::{self, Direction, Field, Kind};
+use crate::frame;
+use crate::message::{Direction, Field, Kind};
 use crate::tap::tracker::{Piece, Tracker};
 
 /// Which byte is flipped: `FIELD`, or `MESSAGE.FIELD` with the message's number.

@@ -211,7 +211,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::frame::{self, Direction, Kind};
+    use crate::frame;
+    use crate::message::{Direction, Kind};
     use crate::record::Ended;
     use std::io::{Read, Write};
     use std::time::Duration;

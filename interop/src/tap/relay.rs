@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use socket2::SockRef;
 
-use crate::frame::Direction;
+use crate::message::Direction;
 use crate::record::{End, Ended, Stream};
 use crate::tap::flip::Flipper;
 use crate::tap::meddle::{Fate, Meddle};

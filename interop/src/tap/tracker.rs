@@ -1,7 +1,8 @@
 //! Finds messages in a stream while it passes, in whatever pieces it comes.
 
 use crate::dialect::Dialect;
-use crate::frame::{self, Direction, Kind};
+use crate::frame;
+use crate::message::{Direction, Kind};
 
 /// A part of a message that is complete enough to be looked at.
 #[derive(Debug, PartialEq, Eq)]
