@@ -8,18 +8,43 @@ use crc::{Algorithm, Crc, Table};
 use rsa::pkcs8::{DecodePrivateKey, DecodePublicKey, EncodePrivateKey, EncodePublicKey};
 use rsa::{PrivateKey, PublicKey};
 
-use crate::frame::PUBLIC_KEY_SIZE;
+use crate::dialect::{Checksum, ChecksumInput, Dialect};
 
 /// Size of an AES block, and so of the padding's unit, in bytes.
 pub(crate) const BLOCK: usize = 16;
 
-/// Up to the modulus, every public key of 160 bytes has these bytes: DER leaves no choice.
-const PUBLIC_KEY_START: [u8; 29] = [
-    0x30, 0x81, 0x9d, 0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01,
-    0x05, 0x00, 0x03, 0x81, 0x8b, 0x00, 0x30, 0x81, 0x87, 0x02, 0x81, 0x81, 0x00,
+/// What a public key of one size consists of; DER leaves no choice but modulus and exponent.
+struct KeyShape {
+    size: usize,
+    /// Up to the modulus.
+    start: [u8; 29],
+    /// Tag and length of the exponent, behind the modulus.
+    exponent: [u8; 2],
+}
+
+/// The sizes of public keys: with an exponent of one byte (4.1), and with one of three (10.8).
+const KEY_SHAPES: [KeyShape; 2] = [
+    KeyShape {
+        size: 160,
+        start: [
+            0x30, 0x81, 0x9d, 0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01,
+            0x01, 0x01, 0x05, 0x00, 0x03, 0x81, 0x8b, 0x00, 0x30, 0x81, 0x87, 0x02, 0x81, 0x81,
+            0x00,
+        ],
+        exponent: [0x02, 0x01],
+    },
+    KeyShape {
+        size: 162,
+        start: [
+            0x30, 0x81, 0x9f, 0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01,
+            0x01, 0x01, 0x05, 0x00, 0x03, 0x81, 0x8d, 0x00, 0x30, 0x81, 0x89, 0x02, 0x81, 0x81,
+            0x00,
+        ],
+        exponent: [0x02, 0x03],
+    },
 ];
-/// Offset of the exponent's tag; the exponent itself is the last byte.
-const EXPONENT_AT: usize = 157;
+/// Bytes of a modulus of 1024 bits.
+const MODULUS_SIZE: usize = 128;
 
 /// CRC-32 as POSIX starts its `cksum`; the length follows the data as further bytes.
 const POSIX: Algorithm<u32> = Algorithm {
@@ -34,6 +59,36 @@ const POSIX: Algorithm<u32> = Algorithm {
 };
 static POSIX_CRC: Crc<u32, Table<16>> = Crc::<u32, Table<16>>::new(&POSIX);
 static ZLIB_CRC: Crc<u32, Table<16>> = Crc::<u32, Table<16>>::new(&crc::CRC_32_ISO_HDLC);
+
+static CRC8: Crc<u8> = Crc::<u8>::new(&crc::CRC_8_SMBUS);
+
+/// The checksum that 2103 has to carry in this dialect, by the plaintext and the content it became.
+pub(crate) fn checksum(dialect: &Dialect, plain: &[u8], content: &[u8]) -> u32 {
+    checksum_over(dialect.checksum, dialect.checksum_input, plain, content)
+}
+
+/// A checksum of one kind over one of the inputs (10.2).
+pub(crate) fn checksum_over(
+    checksum: Checksum,
+    input: ChecksumInput,
+    plain: &[u8],
+    content: &[u8],
+) -> u32 {
+    let padded;
+    let data = match input {
+        ChecksumInput::Plaintext => plain,
+        ChecksumInput::Padded => {
+            padded = with_padding(plain);
+            &padded
+        }
+        ChecksumInput::Content => content,
+    };
+    match checksum {
+        Checksum::Posix => cksum(data),
+        Checksum::Zlib => zlib_crc(data),
+        Checksum::Crc8 => CRC8.checksum(data).into(),
+    }
+}
 
 /// The checksum of POSIX `cksum` (5).
 pub(crate) fn cksum(data: &[u8]) -> u32 {
@@ -116,9 +171,7 @@ impl AesKey {
 
     /// The content that a file becomes (4.3).
     pub(crate) fn encrypt(&self, plain: &[u8]) -> Vec<u8> {
-        let padding = BLOCK - plain.len() % BLOCK;
-        let mut data = plain.to_vec();
-        data.resize(plain.len() + padding, padding as u8);
+        let mut data = with_padding(plain);
         let (blocks, _) = data.as_chunks_mut::<BLOCK>();
         let blocks = aes::cipher::Array::cast_slice_from_core_mut(blocks);
         let iv = [0; BLOCK].into();
@@ -135,6 +188,14 @@ impl AesKey {
         }
         data
     }
+}
+
+/// A plaintext with its PKCS#7 padding.
+fn with_padding(plain: &[u8]) -> Vec<u8> {
+    let padding = BLOCK - plain.len() % BLOCK;
+    let mut data = plain.to_vec();
+    data.resize(plain.len() + padding, padding as u8);
+    data
 }
 
 /// Hands the key over as an array of its length; [`AesKey::new`] made sure that it has one of them.
@@ -160,54 +221,69 @@ pub(crate) struct KeyFault {
     pub(crate) got: String,
 }
 
-/// Checks a public key as a client has to send it (4.1), in the order of section 11.
-pub(crate) fn public_key_fault(key: &[u8], exponents: &[u8]) -> Option<KeyFault> {
-    if key.len() != PUBLIC_KEY_SIZE {
+/// Checks a public key of one of these sizes (4.1, 10.8), in the order of section 11. Of the shorter
+/// ones the exponent has to be among those that are given; of the longer ones it has to be odd.
+pub(crate) fn public_key_fault(key: &[u8], sizes: &[usize], exponents: &[u8]) -> Option<KeyFault> {
+    let known = |shape: &&KeyShape| shape.size == key.len() && sizes.contains(&shape.size);
+    let Some(shape) = KEY_SHAPES.iter().find(known) else {
+        let sizes: Vec<_> = sizes.iter().map(usize::to_string).collect();
         return Some(KeyFault {
             slug: "public-key-size",
             offset: 0,
-            expected: format!("{PUBLIC_KEY_SIZE} bytes"),
+            expected: format!("{} bytes", sizes.join(" or ")),
             got: format!("{} bytes", key.len()),
         });
-    }
-    let differs = |range: std::ops::Range<usize>, right: &[u8]| {
-        let bytes = key.get(range.clone()).unwrap_or_default();
+    };
+    let differs = |start: usize, right: &[u8]| {
+        let bytes = key.get(start..start + right.len()).unwrap_or_default();
         let at = bytes.iter().zip(right).position(|(a, b)| a != b)?;
         Some(KeyFault {
             slug: "public-key-der",
-            offset: range.start + at,
+            offset: start + at,
             expected: format!("{:02x}", right.get(at)?),
             got: format!("{:02x}", bytes.get(at)?),
         })
     };
-    if let Some(fault) = differs(0..PUBLIC_KEY_START.len(), &PUBLIC_KEY_START) {
+    let modulus = shape.start.len();
+    let exponent = modulus + MODULUS_SIZE;
+    if let Some(fault) = differs(0, &shape.start).or_else(|| differs(exponent, &shape.exponent)) {
         return Some(fault);
     }
-    if let Some(fault) = differs(EXPONENT_AT..EXPONENT_AT + 2, &[0x02, 0x01]) {
-        return Some(fault);
-    }
-    let top = PUBLIC_KEY_START.len();
-    if key.get(top).is_some_and(|byte| byte & 0x80 == 0) {
+    if key.get(modulus).is_some_and(|byte| byte & 0x80 == 0) {
         return Some(KeyFault {
             slug: "public-key-modulus",
-            offset: top,
+            offset: modulus,
             expected: "a modulus of 1024 bits".into(),
             got: "a smaller one".into(),
         });
     }
-    let exponent = key.last().copied().unwrap_or_default();
-    (!exponents.contains(&exponent)).then(|| KeyFault {
+    let value = key.get(exponent + 2..).unwrap_or_default();
+    let (right, expected) = match (value, exponents) {
+        ([only], [wanted]) => (only == wanted, format!("exponent {wanted}")),
+        ([only], several) => (
+            several.contains(only),
+            "an odd exponent from 3 to 127".into(),
+        ),
+        ([first, .., last], _) => (
+            (1..0x80).contains(first) && last % 2 == 1,
+            "an odd exponent of 3 bytes".into(),
+        ),
+        ([], _) => (false, "an exponent".into()),
+    };
+    (!right).then(|| KeyFault {
         slug: "public-key-exponent",
-        offset: PUBLIC_KEY_SIZE - 1,
-        expected: match exponents {
-            [only] => format!("exponent {only}"),
-            _ => "an odd exponent from 3 to 127".into(),
-        },
-        got: format!("exponent {exponent}"),
+        offset: key.len() - 1,
+        expected,
+        got: format!(
+            "exponent {}",
+            value
+                .iter()
+                .fold(0, |all: u32, byte| all << 8 | u32::from(*byte))
+        ),
     })
 }
 
-/// The exponents that a receiver has to accept.
+/// The exponents of one byte that a receiver has to accept.
 pub(crate) fn accepted_exponents() -> Vec<u8> {
     (3..=127).step_by(2).collect()
 }
@@ -386,19 +462,45 @@ mod tests {
     fn recognises_a_key_by_its_der() {
         let pair = KeyPair::generate().expect("a pair");
         let der = pair.public_der().to_vec();
-        assert_eq!(public_key_fault(&der, &[17]), None);
+        assert_eq!(public_key_fault(&der, &[160], &[17]), None);
         let slug = |at: usize, value: u8| {
             let mut der = der.clone();
             der[at] = value;
-            public_key_fault(&der, &[17]).map(|fault| (fault.slug, fault.offset))
+            public_key_fault(&der, &[160], &[17]).map(|fault| (fault.slug, fault.offset))
         };
         assert_eq!(slug(0, 0x31), Some(("public-key-der", 0)));
         assert_eq!(slug(28, 1), Some(("public-key-der", 28)));
         assert_eq!(slug(29, 0x7f), Some(("public-key-modulus", 29)));
         assert_eq!(slug(158, 2), Some(("public-key-der", 158)));
         assert_eq!(slug(159, 3), Some(("public-key-exponent", 159)));
-        let fault = public_key_fault(&der[..159], &[17]).expect("too short");
+        let fault = public_key_fault(&der[..159], &[160], &[17]).expect("too short");
         assert_eq!(fault.slug, "public-key-size");
+    }
+
+    #[test]
+    fn a_longer_key_is_one_only_where_the_dialect_has_it() {
+        let pair = KeyPair::generate_with(65_537).expect("a pair");
+        let mut der = pair.public_der().to_vec();
+        assert_eq!(der.len(), 162);
+        assert_eq!(public_key_fault(&der, &[160, 162], &[17]), None);
+        let fault = public_key_fault(&der, &[160], &[17]).expect("too long");
+        assert_eq!(fault.slug, "public-key-size");
+        der[161] = 2;
+        let fault = public_key_fault(&der, &[160, 162], &[17]).expect("even");
+        assert_eq!((fault.slug, fault.offset), ("public-key-exponent", 161));
+    }
+
+    #[test]
+    fn checksums_of_every_kind_over_every_input() {
+        let plain = b"123456789";
+        let content = [0; 16];
+        let of = |checksum, input| checksum_over(checksum, input, plain, &content);
+        assert_eq!(of(Checksum::Posix, ChecksumInput::Plaintext), 930_766_865);
+        assert_eq!(of(Checksum::Zlib, ChecksumInput::Plaintext), 0xcbf4_3926);
+        assert_eq!(of(Checksum::Crc8, ChecksumInput::Plaintext), 0xf4);
+        let padded = zlib_crc(b"123456789\x07\x07\x07\x07\x07\x07\x07");
+        assert_eq!(of(Checksum::Zlib, ChecksumInput::Padded), padded);
+        assert_eq!(of(Checksum::Posix, ChecksumInput::Content), cksum(&content));
     }
 
     #[test]

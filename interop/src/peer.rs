@@ -32,7 +32,7 @@ pub(crate) struct Peer {
     /// Client: the folder of `me.info`.
     #[serde(default = "identity_folder")]
     identity: String,
-    /// Client: dialects in which it needs not to be told the dialect.
+    /// Client: dialects in which it needs not to be told the dialect; `*` for all.
     #[serde(default)]
     pub(crate) untold_dialects: Vec<String>,
     /// Further arguments, or another command, for each ability.
@@ -71,6 +71,10 @@ pub(crate) enum Ability {
     SetUpFiles,
     /// Need not be told the dialect of the cell.
     DialectUntold,
+    /// A server: finds out the dialect of each of its clients.
+    DialectAuto,
+    /// A server: tells which clients it has and in which dialect, as JSON.
+    ShowClients,
 }
 
 /// The exit codes of a client.
@@ -196,9 +200,16 @@ impl Peer {
 
     pub(crate) fn has(&self, ability: Ability, dialect: &str) -> bool {
         match ability {
-            Ability::DialectUntold => self.untold_dialects.iter().any(|name| name == dialect),
+            Ability::DialectUntold => {
+                self.finds_dialects() || self.untold_dialects.iter().any(|name| name == dialect)
+            }
             _ => self.abilities.contains_key(&ability),
         }
+    }
+
+    /// A client that finds out every dialect by itself.
+    pub(crate) fn finds_dialects(&self) -> bool {
+        self.untold_dialects.iter().any(|name| name == "*")
     }
 
     /// Fails where the program, or what it needs, is not there.
@@ -364,6 +375,8 @@ impl Ability {
             Self::AnySegmentation => "any-segmentation",
             Self::SetUpFiles => "set-up-files",
             Self::DialectUntold => "dialect-untold",
+            Self::DialectAuto => "dialect-auto",
+            Self::ShowClients => "show-clients",
         }
     }
 }

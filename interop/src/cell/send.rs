@@ -21,6 +21,7 @@ pub(crate) struct Send<'a> {
     pub(super) abilities: &'static [Ability],
     pub(super) send_as: Option<&'static str>,
     pub(super) plan: Plan,
+    pub(super) learning: bool,
 }
 
 impl<'a> Send<'a> {
@@ -41,6 +42,12 @@ impl<'a> Send<'a> {
     /// Under another name than the file's.
     pub(crate) fn named(mut self, name: &'static str) -> Self {
         self.send_as = Some(name);
+        self
+    }
+
+    /// By a client that was told nothing and knows nothing: it may try.
+    pub(crate) fn learning(mut self) -> Self {
+        self.learning = true;
         self
     }
 

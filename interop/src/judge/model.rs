@@ -2,32 +2,50 @@
 //! (PROTOCOL.md 2.9 to 2.11, 6.5). Since the data folder of a cell starts empty and every byte
 //! passes the tap, the model leaves nothing to guess.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
 
-use crate::dialect::{AfterAnswer, Dialect};
-use crate::frame::{self, Frame, Id};
-use crate::message::{Field, Kind};
+use crate::dialect::{AfterAnswer, ConnectionUse, Dialect, EchoedSize, ReconnectKey};
+use crate::frame::{self, Frame, Header, Id};
+use crate::judge::packets::{Packet, Packets};
+use crate::message::{Direction, Field, Kind};
 use crate::oracle::{self, AesKey};
 
 /// What the server has to do upon a request.
-pub(super) enum Answer<'a> {
-    /// Nothing, not even a close.
+pub(super) struct Answer<'a> {
+    pub(super) reply: Reply<'a>,
+    /// Whether it has to end the connection then.
+    pub(super) close: bool,
+    /// After a refusal that is more than the server will throw away, a reset is no fault (2.10).
+    pub(super) reset_allowed: bool,
+}
+
+/// The response that is due.
+pub(super) enum Reply<'a> {
     Nothing,
-    /// No word, but the end of the connection, without a reset.
-    End,
     Registered {
         name: Vec<u8>,
     },
-    Refused {
+    /// 2101, or 2107 where the dialect has it.
+    Negative {
+        kind: Kind,
         /// A slug of PROTOCOL.md 11, or words.
         why: &'static str,
-        /// The connection ends after it.
-        close: bool,
     },
-    AesKey {
+    /// 2102 or 2105.
+    Key {
+        kind: Kind,
         public_key: Vec<u8>,
+        /// The key that has to come again; a new one has to come where there is none.
+        same: Option<Key>,
+    },
+    ReconnectRefused {
+        why: &'static str,
+    },
+    Acknowledged {
+        with_id: bool,
     },
     FileReceived(Box<Received<'a>>),
 }
@@ -35,15 +53,17 @@ pub(super) enum Answer<'a> {
 /// What a 2103 has to say.
 pub(super) struct Received<'a> {
     pub(super) name: Vec<u8>,
-    pub(super) content_size: u32,
+    /// The size that it echoes; `None` where it is that of a plaintext which the examiner cannot read.
+    pub(super) size: Option<u32>,
     /// The content, for likely causes.
-    pub(super) content: &'a [u8],
+    pub(super) content: Cow<'a, [u8]>,
     /// `None` where the examiner has no key to look into the content.
     pub(super) plain: Option<Plain>,
 }
 
 /// A decrypted content.
 pub(super) struct Plain {
+    /// The checksum of the dialect.
     pub(super) cksum: u32,
     pub(super) size: u64,
     pub(super) digest: [u8; 32],
@@ -75,7 +95,7 @@ pub(crate) enum State {
 }
 
 /// The key of a client, as far as the examiner knows it.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub(super) enum Key {
     Known(AesKey),
     /// There is one, but the examiner could not unwrap it.
@@ -87,14 +107,17 @@ pub(super) struct Model {
     clients: BTreeMap<Id, Client>,
     names: BTreeSet<Vec<u8>>,
     uploads: Vec<Upload>,
-    /// Keys of the last 1101 on each connection (2.4).
+    /// Keys of the last key exchange on each connection (2.4).
     connection_keys: BTreeMap<(usize, Id), Key>,
     /// Every key that was made: none may come twice.
     made: Vec<AesKey>,
+    /// Files of which some packets have come, by connection.
+    packets: BTreeMap<usize, Packets>,
 }
 
 struct Client {
     name: Vec<u8>,
+    public_key: Option<Vec<u8>>,
     key: Option<Key>,
 }
 
@@ -106,39 +129,60 @@ impl Model {
         connection: usize,
         frame: &Frame<'a>,
     ) -> Answer<'a> {
-        let closed = |why| Answer::Refused { why, close: true };
-        if let Some(why) = impossible_header(dialect, frame.kind, frame.header.payload_size) {
-            return closed(why);
+        if let Some(why) = impossible_header(dialect, &frame.header) {
+            return impossible(dialect, frame.kind, why);
         }
-        let Some(kind) = frame.kind else {
-            return closed("unknown-code");
-        };
-        let refused = |why| Answer::Refused { why, close: false };
-        let answer = match kind {
+        let kind = frame.kind.unwrap_or(Kind::Register);
+        if kind != Kind::SendFile {
+            self.packets.remove(&connection);
+        }
+        let reply = match kind {
             Kind::Register => self.register(frame),
-            Kind::SendPublicKey => self.send_public_key(frame),
+            Kind::SendPublicKey => self.send_public_key(dialect, frame),
+            Kind::Reconnect => Ok(self.reconnect(dialect, frame)),
+            Kind::SendFile if dialect.packets => self.packet(dialect, connection, frame),
             Kind::SendFile => self.send_file(dialect, connection, frame),
             _ => return self.verdict(dialect, connection, kind, frame),
         };
-        answer.unwrap_or_else(refused)
+        let reply = reply.unwrap_or_else(|why| Reply::Negative {
+            kind: dialect.negative(Some(kind)),
+            why,
+        });
+        Answer {
+            close: dialect.connection == ConnectionUse::Request && !matches!(reply, Reply::Nothing),
+            reply,
+            reset_allowed: false,
+        }
+    }
+
+    /// Forgets everything: the server's folder was emptied.
+    pub(super) fn forget(&mut self) {
+        *self = Self::default();
     }
 
     /// Takes in the client ID of a 2100; `false` if another client has it.
     pub(super) fn registered(&mut self, id: Id, name: Vec<u8>) -> bool {
         self.clients
-            .insert(id, Client { name, key: None })
+            .insert(
+                id,
+                Client {
+                    name,
+                    public_key: None,
+                    key: None,
+                },
+            )
             .is_none()
     }
 
-    /// Takes in the key of a 2102; `false` if it was made before.
-    pub(super) fn key_made(&mut self, connection: usize, id: Id, key: Key) -> bool {
+    /// Takes in the key of a 2102 or 2105; `false` if a new one had to come and it was made before.
+    pub(super) fn key_given(&mut self, connection: usize, id: Id, key: Key, anew: bool) -> bool {
         let fresh = match &key {
-            Key::Known(bytes) => {
+            Key::Known(bytes) if anew => {
                 let fresh = !self.made.contains(bytes);
                 self.made.push(bytes.clone());
                 fresh
             }
-            Key::Unknown => true,
+            _ => true,
         };
         self.connection_keys.insert((connection, id), key.clone());
         if let Some(client) = self.clients.get_mut(&id) {
@@ -165,29 +209,59 @@ impl Model {
         self.uploads
     }
 
-    fn register<'a>(&mut self, frame: &Frame<'_>) -> Result<Answer<'a>, &'static str> {
+    fn register<'a>(&mut self, frame: &Frame<'_>) -> Result<Reply<'a>, &'static str> {
         let name = valid_name(frame.get(Field::ClientName))?;
         if !self.names.insert(name.to_vec()) {
             return Err("the name is taken");
         }
-        Ok(Answer::Registered {
+        Ok(Reply::Registered {
             name: name.to_vec(),
         })
     }
 
-    fn send_public_key<'a>(&self, frame: &Frame<'_>) -> Result<Answer<'a>, &'static str> {
+    fn send_public_key<'a>(
+        &mut self,
+        dialect: &Dialect,
+        frame: &Frame<'_>,
+    ) -> Result<Reply<'a>, &'static str> {
         let client = self.client(frame)?;
         let name = valid_name(frame.get(Field::ClientName))?;
         if name != client.name {
             return Err("the name is not this client's");
         }
         let public_key = frame.get(Field::PublicKey);
-        if let Some(fault) = oracle::public_key_fault(public_key, &oracle::accepted_exponents()) {
+        let (sizes, exponents) = (&dialect.public_key_sizes, oracle::accepted_exponents());
+        if let Some(fault) = oracle::public_key_fault(public_key, sizes, &exponents) {
             return Err(fault.slug);
         }
-        Ok(Answer::AesKey {
+        let id = frame.header.client_id.unwrap_or_default();
+        if let Some(client) = self.clients.get_mut(&id) {
+            client.public_key = Some(public_key.to_vec());
+        }
+        Ok(Reply::Key {
+            kind: Kind::AesKey,
             public_key: public_key.to_vec(),
+            same: None,
         })
+    }
+
+    fn reconnect<'a>(&self, dialect: &Dialect, frame: &Frame<'_>) -> Reply<'a> {
+        let found = self.client(frame).and_then(|client| {
+            let name = valid_name(frame.get(Field::ClientName))?;
+            if name != client.name {
+                return Err("the name is not this client's");
+            }
+            let public_key = client.public_key.clone().ok_or("no public key was sent")?;
+            Ok((public_key, client.key.clone()))
+        });
+        match found {
+            Err(why) => Reply::ReconnectRefused { why },
+            Ok((public_key, key)) => Reply::Key {
+                kind: Kind::Reconnected,
+                public_key,
+                same: key.filter(|_| dialect.reconnect_key == ReconnectKey::Same),
+            },
+        }
     }
 
     fn send_file<'a>(
@@ -195,39 +269,46 @@ impl Model {
         dialect: &Dialect,
         connection: usize,
         frame: &Frame<'a>,
-    ) -> Result<Answer<'a>, &'static str> {
-        let client = self.client(frame)?;
+    ) -> Result<Reply<'a>, &'static str> {
+        self.client(frame)?;
         same_id(dialect, frame)?;
         let content = frame.content();
-        let content_size = frame.number(Field::ContentSize);
-        if content_size as usize != content.len() {
+        if frame.number(Field::ContentSize) as usize != content.len() {
             return Err("content-size-mismatch");
         }
         let name = valid_file_name(frame.get(Field::FileName))?;
-        if content.is_empty() || !content.len().is_multiple_of(oracle::BLOCK) {
-            return Err("content-not-blocks");
+        let key = self.key(connection, frame)?;
+        received(dialect, name, Cow::Borrowed(content), key)
+    }
+
+    fn packet<'a>(
+        &mut self,
+        dialect: &Dialect,
+        connection: usize,
+        frame: &Frame<'a>,
+    ) -> Result<Reply<'a>, &'static str> {
+        let allowed = self
+            .client(frame)
+            .and_then(|_| same_id(dialect, frame))
+            .and_then(|()| valid_file_name(frame.get(Field::FileName)))
+            .and_then(|_| self.key(connection, frame));
+        let packets = self.packets.entry(connection).or_default();
+        match packets.take(frame, allowed) {
+            Packet::Discarded | Packet::More => Ok(Reply::Nothing),
+            Packet::Refused(why) => Err(why),
+            Packet::Last { content, key } => {
+                let name = valid_file_name(frame.get(Field::FileName))?;
+                received(dialect, name, Cow::Owned(content), key)
+            }
         }
+    }
+
+    /// The key that opens a content (2.4).
+    fn key(&self, connection: usize, frame: &Frame<'_>) -> Result<Key, &'static str> {
         let id = frame.header.client_id.unwrap_or_default();
         let own = self.connection_keys.get(&(connection, id));
-        let plain = match own.or(client.key.as_ref()) {
-            None => return Err("no key was exchanged"),
-            Some(Key::Unknown) => None,
-            Some(Key::Known(key)) => {
-                let plain = key.decrypt(content).ok_or("padding")?;
-                Some(Plain {
-                    cksum: oracle::cksum(&plain),
-                    size: plain.len() as u64,
-                    digest: Sha256::digest(&plain).into(),
-                    key: key.clone(),
-                })
-            }
-        };
-        Ok(Answer::FileReceived(Box::new(Received {
-            name: name.to_vec(),
-            content_size,
-            content,
-            plain,
-        })))
+        let stored = self.clients.get(&id).and_then(|client| client.key.as_ref());
+        own.or(stored).cloned().ok_or("no key was exchanged")
     }
 
     fn verdict(
@@ -237,28 +318,52 @@ impl Model {
         kind: Kind,
         frame: &Frame<'_>,
     ) -> Answer<'static> {
-        let after = dialect.after(kind);
         let allowed = self
             .client(frame)
             .and_then(|_| same_id(dialect, frame))
             .and_then(|()| valid_name(frame.get(Field::FileName)))
             .map(<[u8]>::to_vec);
-        let answers = after.is_some_and(|after| after.answer == AfterAnswer::Refused);
-        let closes = after.is_some_and(|after| after.close);
-        let honoured = match (closes, answers) {
-            (true, _) => Answer::End,
-            (false, true) => Answer::Refused {
-                why: "it is the answer to a verdict",
-                close: false,
+        let per_request = dialect.connection == ConnectionUse::Request;
+        let after = dialect.after(kind);
+        let says_no = |answer| match answer {
+            AfterAnswer::Refused => Some(Kind::Refused),
+            AfterAnswer::GeneralError => Some(Kind::GeneralError),
+            _ => None,
+        };
+        let negative = after.and_then(|after| says_no(after.answer));
+        let honoured = Answer {
+            reply: match after.map(|after| after.answer) {
+                None | Some(AfterAnswer::None) => Reply::Nothing,
+                Some(AfterAnswer::Acknowledged) => Reply::Acknowledged { with_id: false },
+                Some(AfterAnswer::AcknowledgedWithId) => Reply::Acknowledged { with_id: true },
+                Some(answer) => Reply::Negative {
+                    kind: says_no(answer).unwrap_or(Kind::Refused),
+                    why: "it is the answer to a verdict",
+                },
             },
-            (false, false) => Answer::Nothing,
+            close: per_request || after.is_some_and(|after| after.close),
+            reset_allowed: false,
+        };
+        let refused = |why| Answer {
+            reply: Reply::Negative {
+                kind: dialect.negative(Some(kind)),
+                why,
+            },
+            close: true,
+            reset_allowed: true,
         };
         let name = match (allowed, kind) {
             (Ok(name), _) => name,
-            // 1105 is never answered.
-            (Err(_), Kind::CksumWrong) => return Answer::Nothing,
-            (Err(_), Kind::GiveUp) if answers => return honoured,
-            (Err(why), _) => return Answer::Refused { why, close: true },
+            // One that cannot be honoured is never answered.
+            (Err(_), Kind::CksumWrong) => {
+                return Answer {
+                    reply: Reply::Nothing,
+                    close: per_request,
+                    reset_allowed: false,
+                };
+            }
+            (Err(_), Kind::GiveUp) if negative.is_some() => return honoured,
+            (Err(why), _) => return refused(why),
         };
         let id = frame.header.client_id.unwrap_or_default();
         let found = self.judged_by(connection, &id, &name);
@@ -279,10 +384,7 @@ impl Model {
                 if self.of(&id, &name).any(|upload| verified(&upload)) {
                     honoured
                 } else {
-                    Answer::Refused {
-                        why: "nothing waits under that name",
-                        close: true,
-                    }
+                    refused("nothing waits under that name")
                 }
             }
             (_, Some(at)) => {
@@ -317,20 +419,65 @@ impl Model {
     }
 }
 
-/// Why a request is refused by its header alone, if it is (2.10).
-pub(super) fn impossible_header(
+/// A file that came whole.
+fn received<'a>(
+    dialect: &Dialect,
+    name: &[u8],
+    content: Cow<'a, [u8]>,
+    key: Key,
+) -> Result<Reply<'a>, &'static str> {
+    if content.is_empty() || !content.len().is_multiple_of(oracle::BLOCK) {
+        return Err("content-not-blocks");
+    }
+    let plain = match key {
+        Key::Unknown => None,
+        Key::Known(key) => {
+            let plain = key.decrypt(&content).ok_or("padding")?;
+            Some(Plain {
+                cksum: oracle::checksum(dialect, &plain, &content),
+                size: plain.len() as u64,
+                digest: Sha256::digest(&plain).into(),
+                key,
+            })
+        }
+    };
+    let size = match dialect.echoed_size {
+        EchoedSize::Content => Some(content.len() as u64),
+        EchoedSize::Plain => plain.as_ref().map(|plain| plain.size),
+    };
+    Ok(Reply::FileReceived(Box::new(Received {
+        name: name.to_vec(),
+        size: size.and_then(|size| u32::try_from(size).ok()),
+        content,
+        plain,
+    })))
+}
+
+/// The answer to what a header alone makes impossible (2.10).
+pub(super) fn impossible<'a>(
     dialect: &Dialect,
     kind: Option<Kind>,
-    payload_size: u32,
-) -> Option<&'static str> {
-    let Some(kind) = kind else {
+    why: &'static str,
+) -> Answer<'a> {
+    Answer {
+        reply: Reply::Negative {
+            kind: dialect.negative(kind),
+            why,
+        },
+        close: true,
+        reset_allowed: true,
+    }
+}
+
+/// Why a request is refused by its header alone, if it is (2.10).
+pub(super) fn impossible_header(dialect: &Dialect, header: &Header) -> Option<&'static str> {
+    let Some(kind) = dialect.kind(Direction::Request, header.code) else {
         return Some("unknown-code");
     };
-    let size = payload_size as usize;
-    let fixed = frame::fixed_payload_size(dialect, kind);
+    let size = header.size as usize;
     let possible = match kind {
-        Kind::SendFile => size >= fixed,
-        _ => size == fixed,
+        Kind::SendFile => size >= frame::fixed_payload_size(dialect, kind),
+        _ => size == frame::stated_payload(dialect, kind, size),
     };
     (!possible).then_some("payload-size")
 }

@@ -8,7 +8,7 @@ use crate::message::{Direction, Kind};
 use crate::oracle::KeyPair;
 use crate::peer::Ability;
 use crate::scenarios::meddlers::{Damage, EndAfter, HoldEnd, ReceivedNothing, RegisterBefore};
-use crate::scenarios::{FIRST, KNOWN, Scenario, bytes};
+use crate::scenarios::{FIRST, Place, Scenario, always, bytes, known};
 use crate::tap::{Fate, Gate, Meddle, Plan};
 
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -18,6 +18,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         title: "the client's end reaches a server that closes after 1104 only once it has closed",
         needs: &[],
         patience: 1,
+        place: Place::Full,
+        applies: always,
         run: waits_after_1104,
     },
     Scenario {
@@ -26,6 +28,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         title: "the client sees the server close after 1104, in whatever dialect",
         needs: &[],
         patience: 1,
+        place: Place::Full,
+        applies: always,
         run: closes_after_1104,
     },
     Scenario {
@@ -34,6 +38,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         title: "the client sees the server close after 1106, without a word in whatever dialect",
         needs: &[],
         patience: 1,
+        place: Place::Full,
+        applies: always,
         run: closes_after_1106,
     },
     Scenario {
@@ -42,6 +48,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         title: "1100 is refused, and 1101 follows under the stored ID with a new RSA pair",
         needs: &[Ability::KnownClient],
         patience: 1,
+        place: Place::Full,
+        applies: |dialect| !dialect.reconnects(),
         run: new_key_after_2101,
     },
     Scenario {
@@ -50,6 +58,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         title: "the file name is a whole path with backslashes",
         needs: &[Ability::SendAs],
         patience: 1,
+        place: Place::Full,
+        applies: always,
         run: whole_path,
     },
     Scenario {
@@ -58,6 +68,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         title: "the set-up files end lines in CRLF, and Me.info wraps its key",
         needs: &[Ability::KnownClient, Ability::SetUpFiles],
         patience: 1,
+        place: Place::Full,
+        applies: always,
         run: set_up_files,
     },
     Scenario {
@@ -66,6 +78,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         title: "the server answers content that does not decrypt with the cksum of nothing",
         needs: &[],
         patience: 1,
+        place: Place::Full,
+        applies: always,
         run: received_nothing,
     },
     Scenario {
@@ -74,6 +88,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         title: "three clients at once meet a server that serves one at a time",
         needs: &[],
         patience: 1,
+        place: Place::Full,
+        applies: always,
         run: one_client_at_a_time,
     },
 ];
@@ -115,11 +131,7 @@ fn closes_after_1106(cell: &mut Cell) -> Step {
     let client = cell.client("nina")?;
     let times = cell.dialect().transmissions;
     let meddler = DamageAndEnd {
-        damage: Damage {
-            times,
-            at: 3,
-            mask: 0x10,
-        },
+        damage: Damage::new(times, 3, 0x10),
         end: EndAfter { kind: Kind::GiveUp },
     };
     cell.send(client, Send::of([&file]).meddled(meddler), Outcome::GaveUp)?;
@@ -134,6 +146,7 @@ struct DamageAndEnd {
 
 impl Meddle for DamageAndEnd {
     fn head(&mut self, direction: Direction, kind: Option<Kind>, head: &mut Vec<u8>) -> Fate {
+        self.damage.head(direction, kind, head);
         self.end.head(direction, kind, head)
     }
 
@@ -158,7 +171,8 @@ fn new_key_after_2101(cell: &mut Cell) -> Step {
         Send::of([&second]).meddled(registers),
         Outcome::Done,
     )?;
-    cell.expect_course(run, &KNOWN)?;
+    let course = known(cell.dialect());
+    cell.expect_course(run, &course)?;
     cell.expect_stored(&first)?;
     cell.expect_stored(&second)
 }
@@ -187,8 +201,17 @@ fn set_up_files(cell: &mut Cell) -> Step {
         std::fs::remove_dir_all(&folder).map_err(|error| Stop::Ours(error.to_string()))?;
     }
     info.write_wrapped(&new_folder).map_err(Stop::Ours)?;
-    let run = cell.send(client, Send::of([&second]).able(abilities), Outcome::Done)?;
-    cell.expect_course(run, &KNOWN)?;
+    let send = Send::of([&second]).able(abilities);
+    // A client that is set up by those files alone has to find out a dialect that is not near to `seed`.
+    let learns = cell.dialect().reconnects() && cell.finds_dialects();
+    let send = if learns { send.learning() } else { send };
+    let run = cell.send(client, send, Outcome::Done)?;
+    let course = known(cell.dialect());
+    if learns {
+        cell.expect_course_to_end(run, &course)?;
+    } else {
+        cell.expect_course(run, &course)?;
+    }
     cell.expect_stored(&second)
 }
 
@@ -199,11 +222,7 @@ fn received_nothing(cell: &mut Cell) -> Step {
     let client = cell.client("sybil")?;
     // The last byte of the block before the last one: it turns the last byte of the padding, 8, into
     // one that cannot be.
-    let damage = Damage {
-        times: 1,
-        at: 31,
-        mask: 0x80,
-    };
+    let damage = Damage::new(1, 31, 0x80);
     let meddler = ReceivedNothing::new(cell.dialect(), damage);
     let run = cell.send(client, Send::of([&file]).meddled(meddler), Outcome::Done)?;
     let course = [

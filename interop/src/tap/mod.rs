@@ -38,7 +38,6 @@ pub(crate) struct Tap {
 
 /// What all connections of a tap share.
 struct Shared {
-    dialect: Dialect,
     flip: Option<Flip>,
     flipped: Mutex<bool>,
     deadline: Instant,
@@ -55,10 +54,9 @@ struct Shared {
 
 impl Tap {
     /// A tap that gives up everything it holds at `deadline`.
-    pub(crate) fn new(dialect: &Dialect, flip: Option<Flip>, deadline: Instant) -> Self {
+    pub(crate) fn new(flip: Option<Flip>, deadline: Instant) -> Self {
         Self {
             shared: Arc::new(Shared {
-                dialect: dialect.clone(),
                 flip,
                 flipped: Mutex::new(false),
                 deadline,
@@ -79,8 +77,12 @@ impl Tap {
         *lock(&self.shared.target) = Some(server);
     }
 
-    /// Opens a port for one run of a client.
-    pub(crate) fn open_door(&mut self, plan: Plan) -> io::Result<SocketAddr> {
+    /// Opens a port for one run of a client. Messages are found in what passes as this dialect has them.
+    pub(crate) fn open_door(
+        &mut self,
+        plan: Plan,
+        dialect: &Arc<Dialect>,
+    ) -> io::Result<SocketAddr> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
         let door = self.doors.len();
@@ -88,6 +90,7 @@ impl Tap {
         let shared = Arc::clone(&self.shared);
         let meddle = plan.meddle.map(|meddle| Arc::new(Mutex::new(meddle)));
         let treatment = relay::Treatment {
+            dialect: Arc::clone(dialect),
             meddle,
             bytewise: plan.bytewise,
             one_at_a_time: plan.one_at_a_time,
@@ -104,6 +107,12 @@ impl Tap {
         for connection in &mut lock(&self.shared.recording).connections {
             connection.excused |= !connection.over;
         }
+    }
+
+    /// Writes down that the server's folder was emptied.
+    pub(crate) fn data_lost(&self) {
+        let order = self.shared.next();
+        lock(&self.shared.recording).data_lost.push(order);
     }
 
     /// Waits until no connection moves any more; `false` if the deadline comes first.
@@ -221,8 +230,12 @@ mod tests {
         Instant::now() + Duration::from_secs(20)
     }
 
+    fn dialect() -> Arc<Dialect> {
+        Arc::new(Dialect::built_in()[0].clone())
+    }
+
     fn tap_to(server: &TcpListener) -> Tap {
-        let tap = Tap::new(&Dialect::built_in()[0], None, deadline());
+        let tap = Tap::new(None, deadline());
         tap.set_target(server.local_addr().expect("address"));
         tap
     }
@@ -235,7 +248,7 @@ mod tests {
     fn passes_bytes_and_ends_both_ways_and_writes_them_down() {
         let server = listener();
         let mut tap = tap_to(&server);
-        let door = tap.open_door(Plan::default()).expect("a door");
+        let door = tap.open_door(Plan::default(), &dialect()).expect("a door");
         let mut client = TcpStream::connect(door).expect("connected");
         client.write_all(b"ping").expect("written");
         let (mut peer, _) = server.accept().expect("accepted");
@@ -263,7 +276,7 @@ mod tests {
     fn a_reset_stays_a_reset() {
         let server = listener();
         let mut tap = tap_to(&server);
-        let door = tap.open_door(Plan::default()).expect("a door");
+        let door = tap.open_door(Plan::default(), &dialect()).expect("a door");
         let mut client = TcpStream::connect(door).expect("connected");
         client.write_all(b"ping").expect("written");
         let (peer, _) = server.accept().expect("accepted");
@@ -297,10 +310,9 @@ mod tests {
             meddle: Some(Box::new(HoldFirst(Arc::clone(&gate)))),
             ..Plan::default()
         };
-        let door = tap.open_door(plan).expect("a door");
+        let door = tap.open_door(plan, &dialect()).expect("a door");
         let mut client = TcpStream::connect(door).expect("connected");
-        let dialect = &Dialect::built_in()[0];
-        let request = frame::request(dialect, Kind::Register, &[0; 16], &[1; 255]);
+        let request = frame::request(&dialect(), Kind::Register, &[0; 16], &[1; 255]);
         client.write_all(&request).expect("written");
         assert!(gate.wait_reached(deadline()));
         // The connection is made when the first byte goes on: to the target of that moment.

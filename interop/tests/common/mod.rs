@@ -8,6 +8,9 @@ use std::process::{Command, Output};
 use serde_json::Value;
 use tempfile::TempDir;
 
+/// The dialects in which the played client has to be told its dialect.
+const NOT_SEED: [&str; 6] = ["readme", "2022c", "2023a", "2023c", "2024a", "2024c"];
+
 /// A run of `backup-interop matrix` on scripted peers, and what it said.
 pub(crate) struct Run {
     /// Its exit code.
@@ -60,16 +63,18 @@ gave-up = 4
 "#,
         fault(client_fault)
     );
-    let impossible = r#"
-[[cell]]
-scenario = "matrix/dialect-not-told"
-client = "played-client"
-dialect = "readme"
-reason = "it is played in one dialect"
-"#;
+    let impossible: String = NOT_SEED
+        .iter()
+        .map(|dialect| {
+            format!(
+                "[[cell]]\nscenario = \"matrix/dialect-not-told\"\nclient = \"played-client\"\n\
+                 dialect = \"{dialect}\"\nreason = \"it is played in one dialect\"\n"
+            )
+        })
+        .collect();
     write(folder.path(), "played-server.toml", &server);
     write(folder.path(), "played-client.toml", &client);
-    write(folder.path(), "impossible.toml", impossible);
+    write(folder.path(), "impossible.toml", &impossible);
     folder
 }
 

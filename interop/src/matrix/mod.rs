@@ -1,37 +1,40 @@
-//! Runs the cells: every scenario with every pair in every dialect, several at a time.
+//! Runs the cells: every scenario with every pair in every dialect, and the mixed tables, several at a
+//! time.
+
+mod config;
+mod jobs;
 
 use std::collections::VecDeque;
 use std::fs;
 use std::io::{self, IsTerminal};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::cell::{Cell, Finished, Setting, Stop};
-use crate::dialect::Dialect;
 use crate::impossible::Impossible;
 use crate::judge::{Finding, Level, Whose};
 use crate::message::Field;
-use crate::peer::{Peer, Places};
+use crate::peer::Places;
 use crate::process;
 use crate::scenarios::Scenario;
 use crate::tap::Flip;
 use crate::wire_log;
+
+pub(crate) use jobs::{Job, Selection, jobs};
 
 /// How long an ordinary cell may take, `--slow` aside. Nothing waits for it but what hangs.
 const DEADLINE: Duration = Duration::from_secs(60);
 
 /// What is to be run.
 pub(crate) struct Plan {
-    pub(crate) dialects: Vec<Dialect>,
-    pub(crate) servers: Vec<Peer>,
-    pub(crate) clients: Vec<Peer>,
-    pub(crate) scenarios: Vec<&'static Scenario>,
+    pub(crate) jobs: Vec<Job>,
     pub(crate) impossible: Impossible,
     pub(crate) places: Places,
-    pub(crate) jobs: usize,
+    /// Cells at a time.
+    pub(crate) workers: usize,
     pub(crate) slow: f64,
     pub(crate) flip: Option<Flip>,
     /// Where logs go, and the work of the cells while they run.
@@ -42,7 +45,7 @@ pub(crate) struct Plan {
 
 /// A finished run.
 pub(crate) struct Run {
-    /// In the order dialect, server, client, scenario.
+    /// In the order of the jobs.
     pub(crate) cells: Vec<CellReport>,
     /// Entries of `impossible.toml` whose reason is gone.
     pub(crate) stale: Vec<String>,
@@ -51,10 +54,15 @@ pub(crate) struct Run {
 
 /// What became of a cell.
 pub(crate) struct CellReport {
+    /// Title of the table in which it stands, and its row there.
+    pub(crate) table: String,
+    pub(crate) row: String,
     pub(crate) scenario: &'static Scenario,
     pub(crate) dialect: String,
     pub(crate) server: String,
     pub(crate) client: String,
+    /// The command that runs this cell alone.
+    pub(crate) again: String,
     pub(crate) outcome: Outcome,
     pub(crate) findings: Vec<Finding>,
     pub(crate) seconds: f64,
@@ -76,35 +84,31 @@ pub(crate) enum Outcome {
     Interrupted,
 }
 
+/// Names of the dialects in which every scenario runs.
+pub(crate) fn full_dialects() -> &'static [String] {
+    &config::config().full
+}
+
 /// Runs all cells of a plan.
 pub(crate) fn run(plan: &Plan) -> Run {
     let started = Instant::now();
-    let mut queue = VecDeque::new();
-    for dialect in &plan.dialects {
-        for server in &plan.servers {
-            for client in &plan.clients {
-                for scenario in &plan.scenarios {
-                    queue.push_back((queue.len(), dialect, server, client, *scenario));
-                }
-            }
-        }
-    }
+    let mut queue: VecDeque<_> = plan.jobs.iter().enumerate().collect();
     let count = queue.len();
     // The longest first, so that none of them is alone at the end.
     queue
         .make_contiguous()
-        .sort_by_key(|(number, .., scenario)| (std::cmp::Reverse(scenario.patience), *number));
+        .sort_by_key(|(number, job)| (std::cmp::Reverse(job.scenario.patience), *number));
     let queue = Mutex::new(queue);
     let reports = Mutex::new(Vec::with_capacity(count));
     thread::scope(|scope| {
-        for _ in 0..plan.jobs.max(1) {
+        for _ in 0..plan.workers.max(1) {
             scope.spawn(|| {
                 loop {
                     let next = lock(&queue).pop_front();
-                    let Some((number, dialect, server, client, scenario)) = next else {
+                    let Some((number, job)) = next else {
                         return;
                     };
-                    let report = run_cell(plan, dialect, server, client, scenario);
+                    let report = run_cell(plan, job);
                     let mut reports = lock(&reports);
                     reports.push((number, report));
                     progress(reports.len(), count);
@@ -114,34 +118,30 @@ pub(crate) fn run(plan: &Plan) -> Run {
     });
     let mut reports = reports.into_inner().unwrap_or_else(PoisonError::into_inner);
     reports.sort_by_key(|(number, _)| *number);
+    let cells: Vec<_> = reports.into_iter().map(|(_, report)| report).collect();
     Run {
-        cells: reports.into_iter().map(|(_, report)| report).collect(),
-        stale: plan
-            .impossible
-            .stale(&plan.scenarios, &plan.clients, &plan.dialects),
+        stale: plan.impossible.stale(&plan.jobs),
+        cells,
         seconds: started.elapsed().as_secs_f64(),
     }
 }
 
-fn run_cell(
-    plan: &Plan,
-    dialect: &Dialect,
-    server: &Peer,
-    client: &Peer,
-    scenario: &'static Scenario,
-) -> CellReport {
+fn run_cell(plan: &Plan, job: &Job) -> CellReport {
     let started = Instant::now();
-    let pair = format!("{}__{}", server.name, client.name);
+    let scenario = job.scenario;
     let folder = plan
         .folder
-        .join(&dialect.name)
-        .join(pair)
+        .join(job.dialect_name().replace(['/', ','], "-"))
+        .join(format!("{}__{}", job.server.name, job.client_name()))
         .join(scenario.short());
     let mut report = CellReport {
+        table: job.table.clone(),
+        row: job.row.clone(),
         scenario,
-        dialect: dialect.name.clone(),
-        server: server.name.clone(),
-        client: client.name.clone(),
+        dialect: job.dialect_name(),
+        server: job.server.name.clone(),
+        client: job.client_name(),
+        again: job.again(),
         outcome: Outcome::Passed,
         findings: Vec::new(),
         seconds: 0.0,
@@ -151,19 +151,21 @@ fn run_cell(
         report.outcome = Outcome::Interrupted;
         return report;
     }
-    if let Some(reason) = plan.impossible.reason(scenario, client, dialect) {
+    if let Some(reason) = plan.impossible.reason(job) {
         report.outcome = Outcome::Impossible(reason.to_owned());
         return report;
     }
-    if let Some(ability) = scenario.missing(client, dialect) {
+    if let Some(ability) = job.missing() {
         report.outcome = Outcome::Failed;
         report.findings.push(lacking(ability.slug()));
         return report;
     }
     let setting = Setting {
-        dialect: dialect.clone(),
-        server: server.clone(),
-        client: client.clone(),
+        dialect: Arc::clone(&job.dialect),
+        server_told: job.server_told.clone(),
+        server: job.server.clone(),
+        clients: job.clients.clone(),
+        crowd: job.crowd.clone(),
         places: plan.places.clone(),
         flip: plan.flip.clone(),
         folder,
@@ -177,7 +179,7 @@ fn run_cell(
                 cell.finish(stop)
             });
             match catch_unwind(run) {
-                Ok(finished) => close(plan, dialect, &mut report, finished),
+                Ok(finished) => close(plan, job, &mut report, finished),
                 Err(_) => report.outcome = Outcome::Error("the harness panicked".into()),
             }
         }
@@ -188,7 +190,7 @@ fn run_cell(
 }
 
 /// Writes the logs of a cell and clears its work away.
-fn close(plan: &Plan, dialect: &Dialect, report: &mut CellReport, finished: Finished) {
+fn close(plan: &Plan, job: &Job, report: &mut CellReport, finished: Finished) {
     report.findings = finished.findings;
     let failed = report
         .findings
@@ -201,9 +203,13 @@ fn close(plan: &Plan, dialect: &Dialect, report: &mut CellReport, finished: Fini
         // Where the field never came, the cell says nothing about the examiner.
         report.outcome = Outcome::Error("--flip found no such field in this cell".into());
     }
+    let dialect_of = |door: usize| {
+        let of_run = finished.dialects.get(door);
+        Arc::clone(of_run.unwrap_or(&job.dialect))
+    };
     let logs = wire_log::write(
         &report.folder,
-        dialect,
+        dialect_of,
         &finished.recording,
         &report.findings,
     );
