@@ -54,7 +54,8 @@ fmt-check: $(VENV)/.ready ## fail where `make fmt` would change something
 lint: setup arrows ## clippy, ruff, mypy, and the direction of dependencies
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	$(VENV)/bin/ruff check --quiet $(PYTHON_FOLDERS)
-	cd $(PY_SERVER) && $(CURDIR)/$(VENV)/bin/mypy --strict backup_server
+	cd $(PY_SERVER) && $(CURDIR)/$(VENV)/bin/mypy
+	cd pybindings && $(CURDIR)/$(VENV)/bin/mypy
 	cd vectors && $(CURDIR)/$(VENV)/bin/mypy --config-file pyproject.toml generate *.py
 
 arrows: ## check that no part depends on one that it must not know
@@ -82,6 +83,7 @@ vectors-check: $(VENV)/.ready ## fail if the vectors differ from what the genera
 
 interop: build ## the matrix: every client against every server, every byte looked at
 	target/release/backup-interop matrix
+	@$(PY) scripts/check_readme.py target/release
 
 ci: fmt-check lint test interop ## what CI runs
 

@@ -42,9 +42,18 @@ if grep -rnE '#include.*(rust-|pybindings|python-server)' interop/reference/cpp-
     complain "the C++ reference includes a file of another part"
 fi
 
-# Behaviour follows a dialect's parameters: no code asks for a dialect by its name.
-if grep -rnE '\bname(\(\))?\s*==\s*"(seed|readme)"|"(seed|readme)"\s*=>' rust-protocol/src rust-server/src rust-client/src pybindings/src interop/src; then
-    complain "a dialect is asked for by its name"
-fi
+# Behaviour follows a dialect's parameters: no code asks for a dialect by its name. Tests may.
+names=$(basename -s .json vectors/dialects/*.json | paste -sd'|')
+pattern="==[[:space:]]*\"($names)\"|\"($names)\"[[:space:]]*(=>|==)"
+while IFS= read -r file; do
+    if awk -v pattern="$pattern" -v file="$file" '
+        /^#\[cfg\(test\)\]/ { exit }
+        $0 ~ pattern { print file ":" NR ": " $0; found = 1 }
+        END { exit !found }' "$file"; then
+        complain "a dialect is asked for by its name"
+    fi
+done < <(find rust-protocol/src rust-server/src rust-client/src pybindings/src interop/src \
+    interop/reference/python-server/backup_server interop/reference/cpp-client/src \
+    -name '*.rs' -o -name '*.py' -o -name '*.cpp' -o -name '*.h')
 
 exit $failed

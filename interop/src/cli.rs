@@ -15,6 +15,7 @@ use crate::glob::Glob;
 use crate::impossible::Impossible;
 use crate::matrix::{self, Plan};
 use crate::peer::{Peer, PeerError, Places, Role};
+use crate::play::{self, Play};
 use crate::process;
 use crate::report::{self, Counts};
 use crate::scenarios::{self, Scenario};
@@ -62,7 +63,10 @@ struct Arguments {
 enum Command {
     /// Run every scenario with every pair of peers in every dialect
     #[command(after_help = EXIT_CODES)]
-    Matrix(MatrixArguments),
+    Matrix(Box<MatrixArguments>),
+    /// Play a scripted peer, to examine the examiner
+    #[command(hide = true, subcommand)]
+    Play(Box<Play>),
     /// List scenarios, peers and dialects
     List {
         /// Folder of the peers' TOML files
@@ -115,24 +119,30 @@ struct MatrixArguments {
 /// Parses the process's arguments, does what they say, and tells how it ended.
 pub fn main() -> ExitCode {
     let exit = match Arguments::try_parse() {
-        Ok(arguments) => run(arguments),
+        Ok(arguments) => return run(arguments),
         Err(error) => {
             let _ = error.print();
-            if error.use_stderr() { Exit::Usage } else { Exit::Passed }
+            if error.use_stderr() {
+                Exit::Usage
+            } else {
+                Exit::Passed
+            }
         }
     };
     ExitCode::from(exit as u8)
 }
 
-fn run(arguments: Arguments) -> Exit {
+fn run(arguments: Arguments) -> ExitCode {
     let result = match arguments.command {
-        Command::Matrix(arguments) => resolve(arguments).and_then(run_matrix),
+        Command::Matrix(arguments) => resolve(*arguments).and_then(run_matrix),
         Command::List { peers } => list(peers.as_deref()),
+        Command::Play(play) => return ExitCode::from(play::run(*play)),
     };
-    result.unwrap_or_else(|Complaint(exit, reason)| {
+    let exit = result.unwrap_or_else(|Complaint(exit, reason)| {
         let _ = writeln!(io::stderr(), "backup-interop: {reason}");
         exit
-    })
+    });
+    ExitCode::from(exit as u8)
 }
 
 /// Why nothing was run.
@@ -167,7 +177,9 @@ enum Json {
 
 fn resolve(arguments: MatrixArguments) -> Result<(Plan, Json), Complaint> {
     if !arguments.slow.is_finite() || arguments.slow <= 0.0 || arguments.slow > 1000.0 {
-        return Err(Complaint::usage("--slow takes a factor above 0 and up to 1000"));
+        return Err(Complaint::usage(
+            "--slow takes a factor above 0 and up to 1000",
+        ));
     }
     let folder = peers_folder(arguments.peers.as_deref())?;
     let peers = Peer::read_folder(&folder)?;
@@ -252,9 +264,16 @@ fn list(peers: Option<&Path>) -> Result<Exit, Complaint> {
     let folder = peers_folder(peers)?;
     let mut out = io::stdout().lock();
     let mut line = |text: String| writeln!(out, "{text}").map_err(Complaint::ours);
-    line("Scenarios (PROTOCOL.md section, what happens, what the client has to be able to do)".into())?;
+    line(
+        "Scenarios (PROTOCOL.md section, what happens, what the client has to be able to do)"
+            .into(),
+    )?;
     for scenario in scenarios::all() {
-        let needs: Vec<_> = scenario.needs.iter().map(|ability| ability.slug()).collect();
+        let needs: Vec<_> = scenario
+            .needs
+            .iter()
+            .map(|ability| ability.slug())
+            .collect();
         let needs = match &needs[..] {
             [] => String::new(),
             needs => format!(" [{}]", needs.join(", ")),
@@ -266,7 +285,12 @@ fn list(peers: Option<&Path>) -> Result<Exit, Complaint> {
     }
     line("Peers".into())?;
     for peer in Peer::read_folder(&folder)? {
-        line(format!("  {:16} {:6}  {}", peer.name, peer.role.name(), peer.language))?;
+        line(format!(
+            "  {:16} {:6}  {}",
+            peer.name,
+            peer.role.name(),
+            peer.language
+        ))?;
     }
     line("Dialects".into())?;
     for dialect in Dialect::built_in() {
@@ -290,7 +314,11 @@ fn select(peers: &[Peer], role: Role, names: &[String]) -> Result<Vec<Peer>, Com
         }
     }
     let wanted = |peer: &&&Peer| names.is_empty() || names.contains(&peer.name);
-    Ok(of_role.iter().filter(wanted).map(|peer| (**peer).clone()).collect())
+    Ok(of_role
+        .iter()
+        .filter(wanted)
+        .map(|peer| (**peer).clone())
+        .collect())
 }
 
 /// Scenarios that match one of the patterns; a pattern that matches none is a mistake, and said
@@ -324,7 +352,9 @@ fn peers_folder(told: Option<&Path>) -> Result<PathBuf, Complaint> {
         .map(|folder| folder.join("interop/peers"))
         .find(|folder| folder.is_dir())
         .ok_or_else(|| {
-            Complaint::usage("no interop/peers above the working folder or this program: use --peers")
+            Complaint::usage(
+                "no interop/peers above the working folder or this program: use --peers",
+            )
         })
 }
 
@@ -334,12 +364,18 @@ fn places(
     python: Option<PathBuf>,
 ) -> Result<Places, Complaint> {
     let beside = || Some(std::env::current_exe().ok()?.parent()?.to_owned());
-    let bin = bin.or_else(beside).ok_or_else(|| Complaint::ours("this program has no folder"))?;
+    let bin = bin
+        .or_else(beside)
+        .ok_or_else(|| Complaint::ours("this program has no folder"))?;
     let python = python.unwrap_or_else(|| {
         let venv = peers.join("../../.venv/bin/python");
         // Not canonical: the path is what makes it the venv's Python.
         let absolute = std::path::absolute(&venv).unwrap_or(venv);
-        if absolute.is_file() { absolute } else { "python3".into() }
+        if absolute.is_file() {
+            absolute
+        } else {
+            "python3".into()
+        }
     });
     Ok(Places {
         bin: std::path::absolute(bin).map_err(Complaint::ours)?,

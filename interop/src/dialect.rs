@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::frame::{Direction, Kind};
+use crate::message::{Direction, Kind};
 
 /// One consistent set of layout choices. Every choice marked (D) in PROTOCOL.md is a field of this.
 #[derive(Debug, Clone, Deserialize)]
@@ -209,7 +209,10 @@ mod tests {
     #[test]
     fn refuses_a_name_that_is_neither_known_nor_a_file() {
         let error = Dialect::find("sead").expect_err("unknown");
-        assert!(error.to_string().contains("known are seed, readme"), "{error}");
+        assert!(
+            error.to_string().contains("known are seed, readme"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! Frames as raw bytes (PROTOCOL.md 1 and 2): where each field of a message lies, and nothing about
 //! what may stand in it. That is the judge's business.
 
-use std::fmt;
 use std::ops::Range;
 
 use crate::dialect::{Dialect, RefusedPayload};
+use crate::message::{Direction, Field, Kind};
 
 /// Size of a client ID in bytes.
 pub(crate) const ID_SIZE: usize = 16;
@@ -20,69 +20,6 @@ pub(crate) const VERSION: u8 = 3;
 pub(crate) const REQUEST_HEADER_SIZE: usize = 23;
 
 pub(crate) type Id = [u8; ID_SIZE];
-
-/// Which way a message goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Direction {
-    Request,
-    Response,
-}
-
-/// The messages, whatever number a dialect gives them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Kind {
-    Register,
-    SendPublicKey,
-    SendFile,
-    CksumRight,
-    CksumWrong,
-    GiveUp,
-    Registered,
-    Refused,
-    AesKey,
-    FileReceived,
-    Acknowledged,
-}
-
-/// What a finding can be about: a field of a message, a part of one, or a rule about the stream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Field {
-    /// In a request the one of the header, in a response the one of the payload.
-    ClientId,
-    Version,
-    Code,
-    PayloadSize,
-    ClientName,
-    PublicKey,
-    /// The client ID that a request repeats in its payload.
-    PayloadClientId,
-    ContentSize,
-    FileName,
-    Content,
-    WrappedKey,
-    Cksum,
-    Zeros,
-    /// The NUL that ends the text of a name field.
-    Nul,
-    /// What follows that NUL.
-    Padding,
-    /// A message that may not stand where it stands, or is missing.
-    Order,
-    /// How and when a side ends its stream.
-    EndOfStream,
-    /// Bytes that belong to no message.
-    TrailingData,
-    /// Header and fixed fields of a message in one write (1.4).
-    OneWrite,
-    /// The identity that a client keeps (8.3).
-    MeInfo,
-    /// The files in the server's folder (7).
-    StoredFile,
-    /// How a program ended.
-    Exit,
-    /// A step that the scenario is about and that did not happen.
-    Scenario,
-}
 
 /// The place of one field in a frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -153,7 +90,9 @@ impl<'a> Frame<'a> {
 
     /// Offset in the stream where header and fixed fields end.
     pub(crate) fn fixed_end(&self) -> usize {
-        let fixed = self.place(Field::Content).map_or(self.bytes.len(), |p| p.range.start);
+        let fixed = self
+            .place(Field::Content)
+            .map_or(self.bytes.len(), |p| p.range.start);
         self.start + fixed.min(self.bytes.len())
     }
 }
@@ -217,7 +156,10 @@ pub(crate) fn header_size(dialect: &Dialect, direction: Direction) -> usize {
 
 /// Size of the payload of a message without the content that may follow.
 pub(crate) fn fixed_payload_size(dialect: &Dialect, kind: Kind) -> usize {
-    payload_fields(dialect, kind).iter().map(|(_, size)| size).sum()
+    payload_fields(dialect, kind)
+        .iter()
+        .map(|(_, size)| size)
+        .sum()
 }
 
 /// Where the fields of a message of `size` bytes lie. A field that the frame is too short for has a
@@ -232,7 +174,8 @@ pub(crate) fn places(
         Direction::Request => vec![(Field::ClientId, ID_SIZE)],
         Direction::Response => Vec::new(),
     };
-    let size_width = header_size(dialect, direction) - fields.iter().map(|f| f.1).sum::<usize>() - 3;
+    let size_width =
+        header_size(dialect, direction) - fields.iter().map(|f| f.1).sum::<usize>() - 3;
     fields.extend([
         (Field::Version, 1),
         (Field::Code, 2),
@@ -308,7 +251,11 @@ pub(crate) fn request(dialect: &Dialect, kind: Kind, id: &Id, payload: &[u8]) ->
     let mut bytes = id.to_vec();
     bytes.push(VERSION);
     bytes.extend(dialect.code(kind).to_le_bytes());
-    bytes.extend(u32::try_from(payload.len()).unwrap_or(u32::MAX).to_le_bytes());
+    bytes.extend(
+        u32::try_from(payload.len())
+            .unwrap_or(u32::MAX)
+            .to_le_bytes(),
+    );
     bytes.extend(payload);
     bytes
 }
@@ -317,7 +264,9 @@ pub(crate) fn request(dialect: &Dialect, kind: Kind, id: &Id, payload: &[u8]) ->
 pub(crate) fn response(dialect: &Dialect, kind: Kind, payload: &[u8]) -> Vec<u8> {
     let mut bytes = vec![VERSION];
     bytes.extend(dialect.code(kind).to_le_bytes());
-    let size = u32::try_from(payload.len()).unwrap_or(u32::MAX).to_le_bytes();
+    let size = u32::try_from(payload.len())
+        .unwrap_or(u32::MAX)
+        .to_le_bytes();
     bytes.extend(size.iter().take(dialect.response_size_width));
     bytes.extend(payload);
     bytes
@@ -359,103 +308,6 @@ pub(crate) fn number(bytes: &[u8]) -> u32 {
         .take(4)
         .rev()
         .fold(0, |value, byte| value << 8 | u32::from(*byte))
-}
-
-impl Direction {
-    pub(crate) fn kinds(self) -> &'static [Kind] {
-        match self {
-            Self::Request => &[
-                Kind::Register,
-                Kind::SendPublicKey,
-                Kind::SendFile,
-                Kind::CksumRight,
-                Kind::CksumWrong,
-                Kind::GiveUp,
-            ],
-            Self::Response => &[
-                Kind::Registered,
-                Kind::Refused,
-                Kind::AesKey,
-                Kind::FileReceived,
-                Kind::Acknowledged,
-            ],
-        }
-    }
-
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Request => "request",
-            Self::Response => "response",
-        }
-    }
-}
-
-impl Kind {
-    pub(crate) fn direction(self) -> Direction {
-        if Direction::Request.kinds().contains(&self) {
-            Direction::Request
-        } else {
-            Direction::Response
-        }
-    }
-
-    pub(crate) fn is_verdict(self) -> bool {
-        matches!(self, Self::CksumRight | Self::CksumWrong | Self::GiveUp)
-    }
-
-    /// The name in the tables of PROTOCOL.md 2.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Register => "register",
-            Self::SendPublicKey => "send public key",
-            Self::SendFile => "send file",
-            Self::CksumRight => "cksum right",
-            Self::CksumWrong => "cksum wrong, sending again",
-            Self::GiveUp => "cksum wrong, giving up",
-            Self::Registered => "registered",
-            Self::Refused => "refused",
-            Self::AesKey => "AES key",
-            Self::FileReceived => "file received",
-            Self::Acknowledged => "acknowledged",
-        }
-    }
-}
-
-impl Field {
-    /// The name in reports and in `--flip`.
-    pub(crate) fn slug(self) -> &'static str {
-        match self {
-            Self::ClientId => "client-id",
-            Self::Version => "version",
-            Self::Code => "code",
-            Self::PayloadSize => "size",
-            Self::ClientName => "client-name",
-            Self::PublicKey => "public-key",
-            Self::PayloadClientId => "payload-client-id",
-            Self::ContentSize => "content-size",
-            Self::FileName => "file-name",
-            Self::Content => "content",
-            Self::WrappedKey => "wrapped-key",
-            Self::Cksum => "cksum",
-            Self::Zeros => "zeros",
-            Self::Nul => "nul",
-            Self::Padding => "padding",
-            Self::Order => "order",
-            Self::EndOfStream => "end-of-stream",
-            Self::TrailingData => "trailing-data",
-            Self::OneWrite => "one-write",
-            Self::MeInfo => "me-info",
-            Self::StoredFile => "stored-file",
-            Self::Exit => "exit",
-            Self::Scenario => "scenario",
-        }
-    }
-}
-
-impl fmt::Display for Field {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.slug())
-    }
 }
 
 #[cfg(test)]
@@ -507,7 +359,8 @@ mod tests {
         for dialect in dialects() {
             for direction in [Direction::Request, Direction::Response] {
                 for kind in direction.kinds() {
-                    let size = header_size(&dialect, direction) + fixed_payload_size(&dialect, *kind);
+                    let size =
+                        header_size(&dialect, direction) + fixed_payload_size(&dialect, *kind);
                     let mut at = 0;
                     for place in places(&dialect, direction, Some(*kind), size) {
                         assert_eq!(place.range.start, at, "{kind:?}");

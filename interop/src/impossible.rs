@@ -65,10 +65,14 @@ impl Impossible {
             let scenario = scenarios.iter().find(|known| known.id == entry.scenario);
             let client = clients.iter().find(|known| known.name == entry.client);
             let dialect = dialects.iter().find(|known| known.name == entry.dialect);
-            let cell = format!("{} with {} in {}", entry.scenario, entry.client, entry.dialect);
+            let cell = format!(
+                "{} with {} in {}",
+                entry.scenario, entry.client, entry.dialect
+            );
             if !all_known {
                 stale.push(format!("{cell}: there is no such scenario"));
-            } else if let (Some(scenario), Some(client), Some(dialect)) = (scenario, client, dialect)
+            } else if let (Some(scenario), Some(client), Some(dialect)) =
+                (scenario, client, dialect)
                 && scenario.missing(client, dialect).is_none()
             {
                 stale.push(format!("{cell}: the client can do it now"));

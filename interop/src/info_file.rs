@@ -17,6 +17,7 @@ const NAMES: [&str; 2] = ["me.info", "Me.info"];
 const WRAPPED_AT: usize = 72;
 
 /// A client's identity, as it lies in its folder.
+#[derive(Clone)]
 pub(crate) struct InfoFile {
     pub(crate) name: String,
     /// `None` before registration, where the client writes its key before it has an ID.
@@ -27,7 +28,10 @@ pub(crate) struct InfoFile {
 impl InfoFile {
     /// The path of the info file in this folder, if there is one.
     pub(crate) fn find(folder: &Path) -> Option<PathBuf> {
-        NAMES.iter().map(|name| folder.join(name)).find(|path| path.is_file())
+        NAMES
+            .iter()
+            .map(|name| folder.join(name))
+            .find(|path| path.is_file())
     }
 
     /// Reads the info file of this folder.
@@ -42,7 +46,9 @@ impl InfoFile {
         let name = lines.next().ok_or("it is empty")?.to_owned();
         let id = parse_id(lines.next().unwrap_or_default());
         let key: String = lines.flat_map(str::split_whitespace).collect();
-        let der = STANDARD.decode(&key).map_err(|e| format!("the key is not base64: {e}"))?;
+        let der = STANDARD
+            .decode(&key)
+            .map_err(|e| format!("the key is not base64: {e}"))?;
         let keys = KeyPair::from_pkcs8(&der)?;
         Ok(Self { name, id, keys })
     }
@@ -60,9 +66,16 @@ impl InfoFile {
 
     fn write(&self, folder: &Path, name: &str, end: &str, width: usize) -> Result<(), String> {
         let key = STANDARD.encode(self.keys.to_pkcs8()?);
-        let mut lines = vec![self.name.clone(), self.id.map(|id| hex(&id)).unwrap_or_default()];
+        let mut lines = vec![
+            self.name.clone(),
+            self.id.map(|id| hex(&id)).unwrap_or_default(),
+        ];
         let characters: Vec<char> = key.chars().collect();
-        lines.extend(characters.chunks(width.min(key.len())).map(|line| line.iter().collect()));
+        lines.extend(
+            characters
+                .chunks(width.min(key.len()))
+                .map(|line| line.iter().collect()),
+        );
         let mut text = lines.join(end);
         text.push_str(end);
         for name in NAMES {
@@ -120,7 +133,11 @@ mod tests {
         };
         for wrapped in [false, true] {
             let path = folder.path();
-            let written = if wrapped { info.write_wrapped(path) } else { info.write_plain(path) };
+            let written = if wrapped {
+                info.write_wrapped(path)
+            } else {
+                info.write_plain(path)
+            };
             written.expect("written");
             assert_eq!(fs::read_dir(path).expect("a folder").count(), 1);
             let text = fs::read_to_string(InfoFile::find(path).expect("there")).expect("read");

@@ -6,13 +6,14 @@
 //!
 //! | module | what it knows |
 //! |---|---|
-//! | `frame`, `dialect` | where the fields of a message lie |
+//! | `message`, `frame`, `dialect` | the words, and where the fields of a message lie |
 //! | `oracle`, `info_file` | ciphers, keys, checksum; the client's private key |
 //! | `tap` | the proxy between client and server: records, cuts, holds, changes |
 //! | `record` | what the tap wrote down |
 //! | `judge` | what PROTOCOL.md asks of each side, given what reached it |
 //! | `peer`, `process`, `store` | the programs, and the server's folder |
 //! | `scenarios`, `cell` | what happens in a cell of the matrix |
+//! | `play` | scripted peers with faults, to examine the examiner |
 //! | `matrix`, `wire_log`, `report`, `cli` | running the cells and telling of them |
 //!
 //! The judge sees bytes alone; the tap knows nothing of right and wrong.
@@ -26,8 +27,10 @@ mod impossible;
 mod info_file;
 mod judge;
 mod matrix;
+mod message;
 mod oracle;
 mod peer;
+mod play;
 mod process;
 mod record;
 mod report;

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::fs;
 use std::io::{self, IsTerminal};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -10,9 +11,9 @@ use std::time::{Duration, Instant};
 
 use crate::cell::{Cell, Finished, Setting, Stop};
 use crate::dialect::Dialect;
-use crate::frame::Field;
 use crate::impossible::Impossible;
 use crate::judge::{Finding, Level, Whose};
+use crate::message::Field;
 use crate::peer::{Peer, Places};
 use crate::process;
 use crate::scenarios::Scenario;
@@ -90,9 +91,9 @@ pub(crate) fn run(plan: &Plan) -> Run {
     }
     let count = queue.len();
     // The longest first, so that none of them is alone at the end.
-    queue.make_contiguous().sort_by_key(|(number, .., scenario)| {
-        (std::cmp::Reverse(scenario.patience), *number)
-    });
+    queue
+        .make_contiguous()
+        .sort_by_key(|(number, .., scenario)| (std::cmp::Reverse(scenario.patience), *number));
     let queue = Mutex::new(queue);
     let reports = Mutex::new(Vec::with_capacity(count));
     thread::scope(|scope| {
@@ -115,7 +116,9 @@ pub(crate) fn run(plan: &Plan) -> Run {
     reports.sort_by_key(|(number, _)| *number);
     Run {
         cells: reports.into_iter().map(|(_, report)| report).collect(),
-        stale: plan.impossible.stale(&plan.scenarios, &plan.clients, &plan.dialects),
+        stale: plan
+            .impossible
+            .stale(&plan.scenarios, &plan.clients, &plan.dialects),
         seconds: started.elapsed().as_secs_f64(),
     }
 }
@@ -129,7 +132,11 @@ fn run_cell(
 ) -> CellReport {
     let started = Instant::now();
     let pair = format!("{}__{}", server.name, client.name);
-    let folder = plan.folder.join(&dialect.name).join(pair).join(scenario.short());
+    let folder = plan
+        .folder
+        .join(&dialect.name)
+        .join(pair)
+        .join(scenario.short());
     let mut report = CellReport {
         scenario,
         dialect: dialect.name.clone(),
@@ -164,9 +171,15 @@ fn run_cell(
     };
     match Cell::new(setting) {
         Ok(mut cell) => {
-            let stop = (scenario.run)(&mut cell).err();
-            let finished = cell.finish(stop);
-            close(plan, dialect, &mut report, finished);
+            // A panic is the harness's own fault, and no reason to lose the other cells.
+            let run = AssertUnwindSafe(|| {
+                let stop = (scenario.run)(&mut cell).err();
+                cell.finish(stop)
+            });
+            match catch_unwind(run) {
+                Ok(finished) => close(plan, dialect, &mut report, finished),
+                Err(_) => report.outcome = Outcome::Error("the harness panicked".into()),
+            }
         }
         Err(stop) => report.outcome = outcome(Some(stop), false),
     }
@@ -177,7 +190,10 @@ fn run_cell(
 /// Writes the logs of a cell and clears its work away.
 fn close(plan: &Plan, dialect: &Dialect, report: &mut CellReport, finished: Finished) {
     report.findings = finished.findings;
-    let failed = report.findings.iter().any(|finding| finding.level == Level::Must);
+    let failed = report
+        .findings
+        .iter()
+        .any(|finding| finding.level == Level::Must);
     report.outcome = outcome(finished.stop, failed);
     if process::interrupted() {
         report.outcome = Outcome::Interrupted;
@@ -185,7 +201,12 @@ fn close(plan: &Plan, dialect: &Dialect, report: &mut CellReport, finished: Fini
         // Where the field never came, the cell says nothing about the examiner.
         report.outcome = Outcome::Error("--flip found no such field in this cell".into());
     }
-    let logs = wire_log::write(&report.folder, dialect, &finished.recording, &report.findings);
+    let logs = wire_log::write(
+        &report.folder,
+        dialect,
+        &finished.recording,
+        &report.findings,
+    );
     let cleared = if plan.keep {
         Ok(())
     } else {
@@ -225,7 +246,11 @@ fn progress(done: usize, count: usize) {
     let mut stderr = io::stderr();
     if stderr.is_terminal() {
         use io::Write;
-        let end = if done == count { "\r                    \r" } else { "" };
+        let end = if done == count {
+            "\r                    \r"
+        } else {
+            ""
+        };
         let _ = write!(stderr, "\r{done} of {count} cells{end}");
     }
 }

@@ -5,7 +5,7 @@ use aes::cipher::{BlockModeDecrypt, BlockModeEncrypt, KeyIvInit};
 use aes::{Aes128, Aes192, Aes256};
 use cbc::{Decryptor, Encryptor};
 use crc::{Algorithm, Crc, Table};
-use rsa::pkcs8::{DecodePrivateKey, EncodePrivateKey, EncodePublicKey};
+use rsa::pkcs8::{DecodePrivateKey, DecodePublicKey, EncodePrivateKey, EncodePublicKey};
 use rsa::{PrivateKey, PublicKey};
 
 use crate::frame::PUBLIC_KEY_SIZE;
@@ -40,7 +40,10 @@ pub(crate) fn cksum(data: &[u8]) -> u32 {
     let mut digest = POSIX_CRC.digest();
     digest.update(data);
     let length = (data.len() as u64).to_le_bytes();
-    let used = length.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    let used = length
+        .iter()
+        .rposition(|byte| *byte != 0)
+        .map_or(0, |last| last + 1);
     digest.update(length.get(..used).unwrap_or_default());
     digest.finalize()
 }
@@ -62,10 +65,6 @@ pub(crate) struct AesKey(Vec<u8>);
 impl AesKey {
     pub(crate) fn new(bytes: Vec<u8>) -> Option<Self> {
         [16, 24, 32].contains(&bytes.len()).then_some(Self(bytes))
-    }
-
-    pub(crate) fn size(&self) -> usize {
-        self.0.len()
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
@@ -104,7 +103,11 @@ impl AesKey {
             return None;
         }
         let plain = data.len().checked_sub(padding)?;
-        if data.get(plain..)?.iter().any(|byte| usize::from(*byte) != padding) {
+        if data
+            .get(plain..)?
+            .iter()
+            .any(|byte| usize::from(*byte) != padding)
+        {
             return None;
         }
         data.truncate(plain);
@@ -225,13 +228,20 @@ impl KeyPair {
 
     /// A new pair of 1024 bits with exponent 17.
     pub(crate) fn generate() -> Result<Self, String> {
-        let private = PrivateKey::new_with_exp(&mut rand::rng(), 1024, 17_u64.into())
+        Self::generate_with(17)
+    }
+
+    pub(crate) fn generate_with(exponent: u64) -> Result<Self, String> {
+        let private = PrivateKey::new_with_exp(&mut rand::rng(), 1024, exponent.into())
             .map_err(|e| e.to_string())?;
         Self::new(private)
     }
 
     fn new(private: PrivateKey) -> Result<Self, String> {
-        let der = private.to_public_key().to_public_key_der().map_err(|e| e.to_string())?;
+        let der = private
+            .to_public_key()
+            .to_public_key_der()
+            .map_err(|e| e.to_string())?;
         Ok(Self {
             private,
             public_der: der.as_bytes().to_vec(),
@@ -271,11 +281,20 @@ impl KeyPair {
 
 /// Wraps an AES key for a public key in DER (4.2).
 pub(crate) fn wrap(public_der: &[u8], key: &AesKey) -> Result<Vec<u8>, String> {
-    use rsa::pkcs8::DecodePublicKey;
-    PublicKey::from_public_key_der(public_der)
-        .map_err(|e| e.to_string())?
+    public_key(public_der)?
         .oaep_encrypt::<sha1::Sha1>(key.bytes())
         .map_err(|e| e.to_string())
+}
+
+/// The same with SHA-256, which is wrong.
+pub(crate) fn wrap_with_sha256(public_der: &[u8], key: &AesKey) -> Result<Vec<u8>, String> {
+    public_key(public_der)?
+        .oaep_encrypt::<sha2::Sha256>(key.bytes())
+        .map_err(|e| e.to_string())
+}
+
+fn public_key(der: &[u8]) -> Result<PublicKey, String> {
+    PublicKey::from_public_key_der(der).map_err(|e| e.to_string())
 }
 
 /// The private keys that the examiner has seen in the clients' info files.
@@ -326,7 +345,10 @@ mod tests {
             drop(input);
             let output = program.wait_with_output().expect("ended").stdout;
             let text = String::from_utf8(output).expect("digits");
-            assert_eq!(text.split(' ').next(), Some(cksum(&data).to_string().as_str()));
+            assert_eq!(
+                text.split(' ').next(),
+                Some(cksum(&data).to_string().as_str())
+            );
         }
     }
 
@@ -386,11 +408,19 @@ mod tests {
         let wrapped = wrap(pair.public_der(), &key).expect("wrapped");
         assert_eq!(pair.unwrap(&wrapped).as_deref(), Some(key.bytes()));
         let public = pair.private.to_public_key();
-        let other = public.oaep_encrypt::<sha2::Sha256>(key.bytes()).expect("wrapped");
+        let other = public
+            .oaep_encrypt::<sha2::Sha256>(key.bytes())
+            .expect("wrapped");
         assert_eq!(pair.unwrap(&other), None);
-        assert!(pair.unwrap_otherwise(&other).is_some_and(|cause| cause.contains("SHA256")));
+        assert!(
+            pair.unwrap_otherwise(&other)
+                .is_some_and(|cause| cause.contains("SHA256"))
+        );
         let other = public.pkcs1v15_encrypt(key.bytes()).expect("wrapped");
-        assert!(pair.unwrap_otherwise(&other).is_some_and(|cause| cause.contains("v1.5")));
+        assert!(
+            pair.unwrap_otherwise(&other)
+                .is_some_and(|cause| cause.contains("v1.5"))
+        );
     }
 
     fn hex(text: &str) -> Vec<u8> {

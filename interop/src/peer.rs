@@ -161,7 +161,9 @@ impl Peer {
         let mut peers = Vec::new();
         for entry in fs::read_dir(folder).map_err(fault)? {
             let path = entry.map_err(fault)?.path();
-            let is_peer = path.extension().is_some_and(|extension| extension == "toml")
+            let is_peer = path
+                .extension()
+                .is_some_and(|extension| extension == "toml")
                 && path.file_stem().is_some_and(|stem| stem != "impossible");
             if is_peer {
                 peers.push(Self::read(&path)?);
@@ -182,9 +184,12 @@ impl Peer {
         let text = fs::read_to_string(path).map_err(|e| fault(e.to_string()))?;
         let mut peer: Self = toml::from_str(&text).map_err(|e| fault(e.to_string()))?;
         if path.file_stem().and_then(|stem| stem.to_str()) != Some(peer.name.as_str()) {
-            return Err(fault(format!("its name is '{}', that of the file another", peer.name)));
+            return Err(fault(format!(
+                "its name is '{}', that of the file another",
+                peer.name
+            )));
         }
-        let home = path.parent().unwrap_or(Path::new("."));
+        let home = path.parent().unwrap_or_else(|| Path::new("."));
         peer.home = fs::canonicalize(home).map_err(|e| fault(e.to_string()))?;
         Ok(peer)
     }
@@ -228,10 +233,12 @@ impl Peer {
         values: Values,
         abilities: &[Ability],
     ) -> PathBuf {
-        let other = abilities.iter().find_map(|ability| match self.abilities.get(ability) {
-            Some(Extra::Instead(instead)) => instead.identity.as_ref(),
-            _ => None,
-        });
+        let other = abilities
+            .iter()
+            .find_map(|ability| match self.abilities.get(ability) {
+                Some(Extra::Instead(instead)) => instead.identity.as_ref(),
+                _ => None,
+            });
         let identity = other.unwrap_or(&self.identity);
         fill(identity, &self.values(places, values)).into()
     }
@@ -244,7 +251,9 @@ impl Peer {
         abilities: &[Ability],
     ) -> Invocation {
         let values = self.values(places, values);
-        let extras = abilities.iter().filter_map(|ability| self.abilities.get(ability));
+        let extras = abilities
+            .iter()
+            .filter_map(|ability| self.abilities.get(ability));
         let mut command = &self.command;
         let mut write = &self.write;
         let mut further = Vec::new();
@@ -264,9 +273,11 @@ impl Peer {
                 Argument::One(text) => words.push(fill(text, &values)),
                 Argument::ForEachFile(texts) => {
                     for file in &values.files {
-                        words.extend(texts.iter().map(|text| {
-                            fill(&text.replace("{file}", file), &values)
-                        }));
+                        words.extend(
+                            texts
+                                .iter()
+                                .map(|text| fill(&text.replace("{file}", file), &values)),
+                        );
                     }
                 }
             }
@@ -320,8 +331,9 @@ fn fill(text: &str, values: &Values) -> String {
 }
 
 fn on_path(program: &str) -> bool {
-    std::env::var_os("PATH")
-        .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(program).is_file()))
+    std::env::var_os("PATH").is_some_and(|path| {
+        std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+    })
 }
 
 fn listening_on() -> String {
@@ -398,7 +410,10 @@ mod tests {
         let expected = ["--name", "{file} of alice", "--file", "a", "--file"];
         assert_eq!(invocation.arguments[..5], expected.map(OsString::from));
         assert_eq!(invocation.arguments.len(), 8);
-        assert_eq!(invocation.write["transfer.info"], "h:1\n{file} of alice\na\n");
+        assert_eq!(
+            invocation.write["transfer.info"],
+            "h:1\n{file} of alice\na\n"
+        );
         let invocation = peer.invocation(&places(), values, &[Ability::SetUpFiles]);
         assert!(invocation.arguments.is_empty());
         assert!(invocation.write.is_empty());
@@ -406,7 +421,10 @@ mod tests {
 
     #[test]
     fn a_missing_program_is_named_with_the_way_to_build_it() {
-        let error = peer(CLIENT).check(&places()).expect_err("missing").to_string();
+        let error = peer(CLIENT)
+            .check(&places())
+            .expect_err("missing")
+            .to_string();
         assert!(error.contains("/bin-folder/client"), "{error}");
         assert!(error.contains("make client"), "{error}");
     }

@@ -113,7 +113,10 @@ impl Process {
         }
     }
 
-    fn spawn(order: &Order, stdout: Stdio) -> io::Result<(Self, Option<std::process::ChildStdout>)> {
+    fn spawn(
+        order: &Order,
+        stdout: Stdio,
+    ) -> io::Result<(Self, Option<std::process::ChildStdout>)> {
         let stderr = File::options()
             .create(true)
             .append(true)
@@ -270,8 +273,12 @@ mod tests {
     #[test]
     fn waits_for_the_line_and_keeps_the_output() {
         let folder = tempfile::tempdir().expect("a folder");
-        let order = order(folder.path(), "echo hello; echo listening on here; exec sleep 60");
-        let (process, rest) = Process::start_and_await(&order, "listening on ", soon()).expect("up");
+        let order = order(
+            folder.path(),
+            "echo hello; echo listening on here; exec sleep 60",
+        );
+        let (process, rest) =
+            Process::start_and_await(&order, "listening on ", soon()).expect("up");
         assert_eq!(rest, "here");
         assert!(process.ended().is_none());
         process.kill();

@@ -1,7 +1,7 @@
 //! What the tap writes down and the judge reads: every byte of both directions, as it was sent and
 //! as it arrived, with the order of things across all connections of a cell.
 
-use crate::frame::Direction;
+use crate::message::Direction;
 
 /// Everything that passed the tap of one cell.
 #[derive(Debug, Default, Clone)]
@@ -18,6 +18,8 @@ pub(crate) struct Connection {
     pub(crate) responses: Passage,
     /// The harness itself killed one end of it, so that its end is nobody's fault.
     pub(crate) excused: bool,
+    /// Nothing moves on it any more.
+    pub(crate) over: bool,
 }
 
 /// One direction of a connection: what went into the tap and what came out of it.
@@ -112,7 +114,8 @@ impl Stream {
 
     /// Place in the order of events of the byte at this offset.
     pub(crate) fn order_at(&self, offset: usize) -> u64 {
-        self.mark_at(offset).map_or(u64::MAX, |(_, mark)| mark.order)
+        self.mark_at(offset)
+            .map_or(u64::MAX, |(_, mark)| mark.order)
     }
 
     /// Whether the bytes from `start` up to `end` came in one read, as far as a reader can tell.

@@ -4,6 +4,7 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use sha2::{Digest, Sha256};
 
@@ -39,18 +40,35 @@ impl Store {
     /// any program has empty files.
     pub(crate) fn holds(&self, content: &Content, base_name: &str) -> bool {
         let (digest, size) = content;
-        self.files.iter().filter(|(found, _)| found == size).any(|(_, path)| {
-            if *size == 0 {
-                return path.file_name().is_some_and(|name| name.to_str() == Some(base_name));
-            }
-            digest_of(path).is_ok_and(|found| found == *digest)
-        })
+        self.files
+            .iter()
+            .filter(|(found, _)| found == size)
+            .any(|(_, path)| {
+                if *size == 0 {
+                    return path
+                        .file_name()
+                        .is_some_and(|name| name.to_str() == Some(base_name));
+                }
+                digest_of(path).is_ok_and(|found| found == *digest)
+            })
     }
 }
 
 /// The content of a file.
 pub(crate) fn content_of(path: &Path) -> io::Result<Content> {
     Ok((digest_of(path)?, fs::metadata(path)?.len()))
+}
+
+/// What `cksum` of the system says of a file.
+pub(crate) fn cksum_program(path: &Path) -> Result<u32, String> {
+    let input = File::open(path).map_err(|e| e.to_string())?;
+    let output = Command::new("cksum")
+        .stdin(Stdio::from(input))
+        .output()
+        .map_err(|e| format!("cksum: {e}"))?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    let number = said.split_whitespace().next().unwrap_or_default();
+    number.parse().map_err(|_| format!("cksum said {said:?}"))
 }
 
 fn digest_of(path: &Path) -> io::Result<[u8; 32]> {

@@ -6,8 +6,9 @@ use std::io;
 use std::path::Path;
 
 use crate::dialect::Dialect;
-use crate::frame::{self, Direction, Field, Frame};
+use crate::frame::{self, Frame};
 use crate::judge::{Finding, FramePlace};
+use crate::message::{Direction, Field};
 use crate::record::{Ended, Recording, Stream};
 
 /// How much of a content is shown at its start and at its end.
@@ -29,9 +30,8 @@ pub(crate) fn write(
         let mut parts = Vec::new();
         for direction in [Direction::Request, Direction::Response] {
             let passage = connection.passage(direction);
-            let about = |place: &&FramePlace| {
-                place.connection == number && place.direction == direction
-            };
+            let about =
+                |place: &&FramePlace| place.connection == number && place.direction == direction;
             let places: Vec<_> = findings
                 .iter()
                 .filter_map(|finding| Some((finding.place.as_ref().filter(about)?, finding)))
@@ -40,7 +40,13 @@ pub(crate) fn write(
             if let Some(delivered) = &passage.delivered
                 && delivered.bytes != passage.sent.bytes
             {
-                parts.extend(stream(dialect, direction, delivered, " as it arrived", &places));
+                parts.extend(stream(
+                    dialect,
+                    direction,
+                    delivered,
+                    " as it arrived",
+                    &places,
+                ));
             }
         }
         parts.sort_by_key(|(order, _)| *order);
@@ -92,7 +98,10 @@ fn stream(
         parts.push((stream.order_at(frame.start), text));
     }
     if !rest.is_empty() {
-        let mut text = format!("{arrow} {} bytes that are no whole message{remark}\n", rest.len());
+        let mut text = format!(
+            "{arrow} {} bytes that are no whole message{remark}\n",
+            rest.len()
+        );
         dump(&mut text, 0, rest);
         parts.push((stream.order_at(stream.bytes.len() - rest.len()), text));
     }
@@ -110,9 +119,11 @@ fn fields(text: &mut String, frame: &Frame<'_>) {
     for place in frame.places() {
         let bytes = frame.get(place.field);
         let value = match place.field {
-            Field::Version | Field::Code | Field::PayloadSize | Field::ContentSize | Field::Cksum => {
-                frame::number(bytes).to_string()
-            }
+            Field::Version
+            | Field::Code
+            | Field::PayloadSize
+            | Field::ContentSize
+            | Field::Cksum => frame::number(bytes).to_string(),
             Field::ClientName | Field::FileName => match frame::name_text(bytes) {
                 Some(name) => format!("{:?}", String::from_utf8_lossy(name)),
                 None => "no NUL".into(),
@@ -123,11 +134,18 @@ fn fields(text: &mut String, frame: &Frame<'_>) {
         // Zeros behind a name say nothing more than that they are zeros.
         let is_name = matches!(place.field, Field::ClientName | Field::FileName);
         let used = if is_name {
-            bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 2)
+            bytes
+                .iter()
+                .rposition(|byte| *byte != 0)
+                .map_or(0, |last| last + 2)
         } else {
             bytes.len()
         };
-        dump(text, place.range.start, bytes.get(..used.min(bytes.len())).unwrap_or_default());
+        dump(
+            text,
+            place.range.start,
+            bytes.get(..used.min(bytes.len())).unwrap_or_default(),
+        );
         if used < bytes.len() {
             let _ = writeln!(text, "         {} zeros", bytes.len() - used);
         }
@@ -154,6 +172,11 @@ fn lines(text: &mut String, start: usize, bytes: &[u8]) {
             _ => '.',
         };
         let characters: String = line.iter().map(shown).collect();
-        let _ = writeln!(text, "  {:>6}  {:<47}  {characters}", start + 16 * number, hex.join(" "));
+        let _ = writeln!(
+            text,
+            "  {:>6}  {:<47}  {characters}",
+            start + 16 * number,
+            hex.join(" ")
+        );
     }
 }

@@ -30,18 +30,28 @@ enum Say {
     Break,
 }
 
-/// Runs a client against a server that goes through `script`; what is left of it is returned too.
+/// Runs a client with one file against a server that goes through all of `script`.
 fn play(options: ClientOptions, script: Vec<Say>) -> (ClientSession, Result<(), ClientError>) {
+    play_files(options, 1, script)
+}
+
+/// As [`play`], with the same file so many times.
+fn play_files(
+    options: ClientOptions,
+    files: usize,
+    script: Vec<Say>,
+) -> (ClientSession, Result<(), ClientError>) {
     let rng = &mut rand::rng();
     let pair: KeyPair = options.key.clone();
     let dialect = options.dialect.clone();
     let mut session = ClientSession::new(options);
     let mut script = script.into_iter().peekable();
     let mut said: Vec<u8> = Vec::new();
-    let mut file = Some(File {
+    let file = File {
         name: name("a.txt"),
         plain_size: PLAIN.len() as u64,
-    });
+    };
+    let mut files = std::iter::repeat_n(file, files);
     let mut action = session.start();
     for _ in 0..1000 {
         let bytes;
@@ -51,7 +61,7 @@ fn play(options: ClientOptions, script: Vec<Say>) -> (ClientSession, Result<(), 
         });
         let event = match action {
             _ if broken.is_some() => Event::SendFailed,
-            Action::NextFile => file.take().map_or(Event::NoMoreFiles, Event::File),
+            Action::NextFile => files.next().map_or(Event::NoMoreFiles, Event::File),
             Action::Connect => {
                 said.clear();
                 Event::Connected
@@ -250,6 +260,36 @@ fn the_end_of_the_stream_tells_how_a_verdict_was_taken_in() {
         let got = ResponseKind::FileReceived;
         let expected = PeerError::ResponseAfterVerdict { got };
         assert_eq!(fault(dialect, script), expected);
+    }
+}
+
+#[test]
+fn an_end_after_a_verdict_is_told_by_what_came_before() {
+    let dialect = dialect("readme");
+    assert!(!dialect.after_right.close);
+    let first = || vec![registered(), Say::Key, received(|_| ())];
+    let second = || vec![Say::Key, received(|_| ()), Say::End];
+    for (between, expected) in [
+        // The answer to the next request says that the one before was taken in.
+        (vec![], Confirmation::Confirmed),
+        // It closes after a verdict all the same.
+        (vec![Say::End], Confirmation::Confirmed),
+        (vec![Say::Reset], Confirmation::Unconfirmed),
+        // The refusal and the end were for the verdict; the request was never read.
+        (vec![refused(), Say::End], Confirmation::Refused),
+        (vec![refused(), Say::Reset], Confirmation::Refused),
+        // The refusal was for the request, which is tried again.
+        (vec![refused()], Confirmation::Confirmed),
+        (vec![refused(), refused()], Confirmation::Confirmed),
+    ] {
+        let script = [first(), between, second()].into_iter().flatten();
+        let (session, result) = play_files(options(&dialect), 2, script.collect());
+        assert_eq!(result, Ok(()));
+        let [one, two] = session.outcomes() else {
+            panic!("{:?}", session.outcomes())
+        };
+        assert_eq!(one.confirmation, expected);
+        assert_eq!(two.confirmation, Confirmation::Confirmed);
     }
 }
 

@@ -296,6 +296,7 @@ fn the_log_holds_no_credential_and_no_control_character() {
 #[cfg(target_os = "linux")]
 #[test]
 #[ignore = "needs 3 GiB of disk, and a release build to be quick"]
+#[allow(clippy::print_stdout)] // What it is run for.
 fn a_file_of_3_gib_takes_no_more_memory_than_a_small_one() {
     let data = Data::new();
     let server = Server::start(data.path(), &Dialect::all()[0], &[]);

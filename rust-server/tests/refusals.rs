@@ -258,6 +258,21 @@ fn refuses_and_closes() {
     }
 }
 
+/// A close while data arrives would be a reset, and could take the answer with it.
+#[test]
+fn takes_what_still_arrives_before_it_closes() {
+    let data = Data::new();
+    let server = Server::start(data.path(), &Dialect::all()[0], &[]);
+    let mut client = server.connect();
+    let unknown = header(&client, 1107, u32::MAX);
+    client.write(&unknown);
+    refused(&mut client, "unknown code");
+    client.ends();
+    for _ in 0..100 {
+        client.write(&[0; 4096]);
+    }
+}
+
 #[test]
 fn a_wrong_verdict_is_never_answered() {
     for dialect in Dialect::all() {

@@ -1,8 +1,9 @@
 //! Comparing one field with what has to stand there.
 
 use crate::dialect::Dialect;
-use crate::frame::{self, Direction, Field, Frame, Kind, VERSION};
+use crate::frame::{self, Frame, VERSION};
 use crate::judge::{Case, Finding, FramePlace, Level, Whose, suspect};
+use crate::message::{Direction, Field, Kind};
 use crate::record::Side;
 
 /// A message under examination: collects what is found in it.
@@ -59,12 +60,12 @@ impl Examination<'_> {
         });
     }
 
-
     /// Version 3 (1.7).
     pub(super) fn version(&mut self) {
         let version = self.frame.header.version;
         if version != VERSION {
-            let difference = self.difference(Field::Version, VERSION.to_string(), version.to_string());
+            let difference =
+                self.difference(Field::Version, VERSION.to_string(), version.to_string());
             self.report(difference, "1.7", None);
         }
     }
@@ -94,26 +95,39 @@ impl Examination<'_> {
         }
     }
 
+    /// A key that served another file before (4.4).
+    pub(super) fn one_key_one_file(&mut self, used: &[u8]) {
+        let difference = Difference {
+            field: Field::Order,
+            offset: 0,
+            expected: "a key exchange before each further file".into(),
+            got: format!("the key of {:?} once more", String::from_utf8_lossy(used)),
+        };
+        self.report(difference, "4.4", None);
+        if let Some(last) = self.findings.last_mut() {
+            last.level = Level::Should;
+        }
+    }
+
     /// The payload size that a message of this kind has to claim; `false` where it does not.
     pub(super) fn size(&mut self, expected: usize, section: &'static str) -> bool {
         let got = self.frame.header.payload_size as usize;
         if got == expected {
             return true;
         }
-        let cause = suspect::payload_size(self.case.dialect, self.direction, self.frame.bytes, expected);
-        let difference =
-            self.difference(Field::PayloadSize, expected.to_string(), got.to_string());
+        let cause = suspect::payload_size(
+            self.case.dialect,
+            self.direction,
+            self.frame.bytes,
+            expected,
+        );
+        let difference = self.difference(Field::PayloadSize, expected.to_string(), got.to_string());
         self.report(difference, section, cause);
         false
     }
 
     /// A field that has to hold exactly these bytes.
-    pub(super) fn bytes(
-        &mut self,
-        field: Field,
-        expected: &[u8],
-        section: &'static str,
-    ) -> bool {
+    pub(super) fn bytes(&mut self, field: Field, expected: &[u8], section: &'static str) -> bool {
         let got = self.frame.get(field);
         let Some(at) = first_difference(got, expected) else {
             return true;
@@ -169,9 +183,15 @@ impl Examination<'_> {
             Some(text) => format!("{:?}", String::from_utf8_lossy(text)),
             None => "no NUL in 255 bytes".into(),
         };
-        let byte = got.get(at).map_or("nothing".into(), |byte| format!("{byte:02x}"));
+        let byte = got
+            .get(at)
+            .map_or_else(|| "nothing".into(), |byte| format!("{byte:02x}"));
         let (part, expected, got_text) = if at < text.len() {
-            (field, format!("{:?}", String::from_utf8_lossy(text)), shown(got))
+            (
+                field,
+                format!("{:?}", String::from_utf8_lossy(text)),
+                shown(got),
+            )
         } else if at == text.len() {
             (Field::Nul, "00".into(), format!("{byte} in {}", shown(got)))
         } else {
@@ -224,7 +244,11 @@ pub(super) fn first_difference(a: &[u8], b: &[u8]) -> Option<usize> {
 /// Bytes for a report: all of a short field, the start of a long one.
 pub(super) fn hex(bytes: &[u8]) -> String {
     const SHOWN: usize = 24;
-    let mut text: String = bytes.iter().take(SHOWN).map(|byte| format!("{byte:02x}")).collect();
+    let mut text: String = bytes
+        .iter()
+        .take(SHOWN)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     if bytes.len() > SHOWN {
         text.push_str(&format!(".. ({} bytes)", bytes.len()));
     }
@@ -242,7 +266,11 @@ pub(super) fn unfinished(
     due: Option<Kind>,
 ) -> (Field, String, String) {
     let Some(header) = frame::header(dialect, direction, rest) else {
-        let got = format!("{} bytes at the end of the stream: {}", rest.len(), hex(rest));
+        let got = format!(
+            "{} bytes at the end of the stream: {}",
+            rest.len(),
+            hex(rest)
+        );
         let expected = match due {
             Some(kind) => format!("a whole {}", dialect.title_of(kind)),
             None => "the end of the stream".into(),
@@ -251,7 +279,10 @@ pub(super) fn unfinished(
     };
     let got = title(dialect, direction, header.code);
     let Some(kind) = dialect.kind(direction, header.code) else {
-        let expected = due.map_or("a message of the protocol".into(), |kind| dialect.title_of(kind));
+        let expected = due.map_or_else(
+            || "a message of the protocol".into(),
+            |kind| dialect.title_of(kind),
+        );
         return (Field::Code, expected, got);
     };
     let fixed = frame::fixed_payload_size(dialect, kind);
@@ -262,6 +293,9 @@ pub(super) fn unfinished(
             Kind::SendFile => format!("at least {fixed}, and as much as follows"),
             _ => fixed.to_string(),
         },
-        format!("{} in {got}, of which {there} bytes came", header.payload_size),
+        format!(
+            "{} in {got}, of which {there} bytes came",
+            header.payload_size
+        ),
     )
 }

@@ -1,25 +1,26 @@
 //! Judging a client: every request against what its run has to send next.
 
 use std::collections::BTreeMap;
-use std::fs;
 
 use crate::dialect::AfterAnswer;
-use crate::frame::{self, Direction, Field, Frame, Id, Kind};
+use crate::frame::{self, Frame, Id};
 use crate::judge::checks::{self, Difference, Examination};
-use crate::judge::{Case, Event, Finding, FramePlace, Level, Source, What, Whose, events, suspect};
-use crate::oracle::{self, AesKey};
+use crate::judge::{Case, Event, Finding, FramePlace, Level, What, Whose, events, request};
+use crate::message::{Direction, Field, Kind};
+use crate::oracle::AesKey;
 use crate::record::{Ended, Side};
 
 /// How often a request that is refused is sent (6.3).
 const TRIES: u32 = 3;
 
-/// Judges the clients of a case and tells what each run sent.
+/// Judges the clients of a case.
 pub(super) fn judge(case: &Case<'_>) -> OfClients {
     let runs = case.runs.iter().map(|_| Progress::default()).collect();
     let mut judge = Judge {
         case,
         ids: BTreeMap::new(),
         keys: BTreeMap::new(),
+        key_used: BTreeMap::new(),
         public_keys: BTreeMap::new(),
         runs,
         ended: BTreeMap::new(),
@@ -31,7 +32,6 @@ pub(super) fn judge(case: &Case<'_>) -> OfClients {
     judge.at_rest();
     OfClients {
         findings: judge.findings,
-        courses: judge.runs.into_iter().map(|run| run.course).collect(),
         ids: judge.ids,
     }
 }
@@ -39,8 +39,6 @@ pub(super) fn judge(case: &Case<'_>) -> OfClients {
 /// What there is to say of the clients of a case.
 pub(super) struct OfClients {
     pub(super) findings: Vec<Finding>,
-    /// The requests of each run.
-    pub(super) courses: Vec<Vec<Kind>>,
     /// The client ID that each client was given.
     pub(super) ids: BTreeMap<usize, Id>,
 }
@@ -51,6 +49,8 @@ struct Judge<'a> {
     ids: BTreeMap<usize, Id>,
     /// The last AES key of each client; `None` where it could not be unwrapped.
     keys: BTreeMap<usize, Option<AesKey>>,
+    /// The file for which each client's last AES key was used, by the name on the wire.
+    key_used: BTreeMap<usize, Vec<u8>>,
     /// The public key of each client's last 1101.
     public_keys: BTreeMap<usize, Vec<u8>>,
     runs: Vec<Progress>,
@@ -76,8 +76,8 @@ struct Progress {
     /// Times the present file was sent and answered with 2103.
     transmissions: u32,
     tries: u32,
-    cksum: Option<u32>,
-    content_size: u32,
+    /// What the file on disk makes of the 2103 that is waited for.
+    expected: Option<request::Expected>,
     /// Connection on which the dialect lets nothing follow.
     spent: Option<usize>,
     /// The run was told nonsense, or sent it; nothing after this can be judged.
@@ -86,7 +86,13 @@ struct Progress {
 
 impl<'a> Judge<'a> {
     fn event(&mut self, event: &Event<'a>) {
-        let Some(door) = self.case.recording.connections.get(event.connection).map(|c| c.door) else {
+        let Some(door) = self
+            .case
+            .recording
+            .connections
+            .get(event.connection)
+            .map(|c| c.door)
+        else {
             return;
         };
         let Some(run) = self.runs.get(door) else {
@@ -132,12 +138,15 @@ impl<'a> Judge<'a> {
             order: event.order,
             findings: &mut findings,
         };
-        let due = run.due.clone().unwrap_or_else(|| match self.ids.get(&given.client) {
-            // 1100 under a name that it holds is a habit of the programs (3.1).
-            Some(_) => vec![Kind::SendPublicKey, Kind::Register],
-            None => vec![Kind::Register],
-        });
-        if !known(&mut examination, &due) {
+        let due = run
+            .due
+            .clone()
+            .unwrap_or_else(|| match self.ids.get(&given.client) {
+                // 1100 under a name that it holds is a habit of the programs (3.1).
+                Some(_) => vec![Kind::SendPublicKey, Kind::Register],
+                None => vec![Kind::Register],
+            });
+        if !request::is_due(&mut examination, &due) {
             run.lost = true;
             if let Some(kind) = frame.kind {
                 run.course.push(kind);
@@ -151,7 +160,10 @@ impl<'a> Judge<'a> {
             let difference = Difference {
                 field: Field::Order,
                 offset: 0,
-                expected: format!("the response to {} is waited for", case.dialect.title_of(asked)),
+                expected: format!(
+                    "the response to {} is waited for",
+                    case.dialect.title_of(asked)
+                ),
                 got: format!("{} before it", case.dialect.title_of(kind)),
             };
             examination.report(difference, "6", None);
@@ -160,16 +172,17 @@ impl<'a> Judge<'a> {
             let difference = Difference {
                 field: Field::Order,
                 offset: 0,
-                expected: "a new connection: the server ends this one after the last verdict".into(),
+                expected: "a new connection: the server ends this one after the last verdict"
+                    .into(),
                 got: case.dialect.title_of(kind),
             };
             examination.report(difference, "2.11", None);
         }
         examination.version();
-        if let Some(id) = self.ids.get(&given.client) {
-            if kind != Kind::Register {
-                examination.bytes(Field::ClientId, id, "1.9");
-            }
+        if let Some(id) = self.ids.get(&given.client)
+            && kind != Kind::Register
+        {
+            examination.bytes(Field::ClientId, id, "1.9");
         }
         if kind == Kind::Register {
             examination.recommended_bytes(Field::ClientId, &[0; 16], "2.1");
@@ -181,7 +194,7 @@ impl<'a> Judge<'a> {
                     true
                 }
             }
-            Kind::SendPublicKey => public_key(&mut examination, &given.name),
+            Kind::SendPublicKey => request::send_public_key(&mut examination, &given.name),
             Kind::SendFile => {
                 let sent_as = frame::name_text(frame.get(Field::FileName)).unwrap_or_default();
                 let again = run.transmissions > 0 || run.tries > 0;
@@ -191,14 +204,19 @@ impl<'a> Judge<'a> {
                     .position(|file| !again && file.sent_as.as_bytes() == sent_as);
                 run.file = named.unwrap_or(run.file);
                 let key = self.keys.get(&given.client).cloned().flatten();
+                let used = self
+                    .key_used
+                    .entry(given.client)
+                    .or_insert_with(|| sent_as.to_vec());
+                if *used != sent_as {
+                    examination.one_key_one_file(used);
+                }
                 match given.files.get(run.file) {
-                    Some(file) => send_file(
-                        &mut examination,
-                        file,
-                        self.ids.get(&given.client),
-                        key.as_ref(),
-                        run,
-                    ),
+                    Some(file) => {
+                        let id = self.ids.get(&given.client);
+                        run.expected = request::send_file(&mut examination, file, id, key.as_ref());
+                        run.expected.is_some()
+                    }
                     None => {
                         let difference = examination.difference(
                             Field::FileName,
@@ -229,7 +247,8 @@ impl<'a> Judge<'a> {
             examination.one_write();
         }
         if kind == Kind::SendPublicKey {
-            self.public_keys.insert(given.client, frame.get(Field::PublicKey).to_vec());
+            self.public_keys
+                .insert(given.client, frame.get(Field::PublicKey).to_vec());
         }
         run.lost = !in_step;
         after_request(case, run, kind, event.connection);
@@ -269,7 +288,11 @@ impl<'a> Judge<'a> {
                 run.allow(&[Kind::SendPublicKey]);
             }
             (Kind::Register, Kind::Refused) => {
-                let goes_on = if id.is_some() { vec![Kind::SendPublicKey] } else { Vec::new() };
+                let goes_on = if id.is_some() {
+                    vec![Kind::SendPublicKey]
+                } else {
+                    Vec::new()
+                };
                 run.allow(&goes_on);
             }
             (Kind::SendPublicKey, Kind::AesKey) => {
@@ -282,19 +305,27 @@ impl<'a> Judge<'a> {
                     .and_then(|pair| pair.unwrap(wrapped))
                     .and_then(AesKey::new);
                 self.keys.insert(given.client, key);
+                self.key_used.remove(&given.client);
                 run.tries = 0;
                 run.allow(&[Kind::SendFile]);
             }
             (Kind::SendFile, Kind::FileReceived) => {
-                let sent_as = given.files.get(run.file).map(|file| file.sent_as.as_bytes());
+                let Some(expected) = &run.expected else {
+                    run.lost = true;
+                    return;
+                };
+                let sent_as = given
+                    .files
+                    .get(run.file)
+                    .map(|file| file.sent_as.as_bytes());
                 let echoes = frame.id(Field::ClientId) == id
-                    && frame.number(Field::ContentSize) == run.content_size
+                    && frame.number(Field::ContentSize) == expected.content_size
                     && frame::name_text(frame.get(Field::FileName)) == sent_as
                     && frame.get(Field::Zeros).iter().all(|byte| *byte == 0);
                 run.lost = !echoes;
                 run.transmissions += 1;
                 run.tries = 0;
-                let right = run.cksum == Some(frame.number(Field::Cksum));
+                let right = frame.number(Field::Cksum) == expected.cksum;
                 let verdict = if right {
                     Kind::CksumRight
                 } else if run.transmissions < case.dialect.transmissions {
@@ -326,12 +357,16 @@ impl<'a> Judge<'a> {
             return;
         }
         let dialect = self.case.dialect;
-        let due = self.runs.get(door).and_then(|run| run.due.as_ref()?.first().copied());
+        let due = self
+            .runs
+            .get(door)
+            .and_then(|run| run.due.as_ref()?.first().copied());
         let (field, expected, got) = checks::unfinished(dialect, Direction::Request, rest, due);
         let header = frame::header(dialect, Direction::Request, rest);
-        let title = header.map_or("part of a request".into(), |header| {
-            checks::title(dialect, Direction::Request, header.code)
-        });
+        let title = header.map_or_else(
+            || "part of a request".into(),
+            |header| checks::title(dialect, Direction::Request, header.code),
+        );
         let offset = frame::places(dialect, Direction::Request, None, 0)
             .iter()
             .find(|place| place.field == field)
@@ -365,8 +400,13 @@ impl<'a> Judge<'a> {
             }
             let due = run.due.as_deref().unwrap_or_default();
             let connections = &self.case.recording.connections;
-            let last = connections.iter().rposition(|connection| connection.door == door);
-            let last_request = run.course.last().map(|kind| self.case.dialect.title_of(*kind));
+            let last = connections
+                .iter()
+                .rposition(|connection| connection.door == door);
+            let last_request = run
+                .course
+                .last()
+                .map(|kind| self.case.dialect.title_of(*kind));
             self.findings.push(Finding {
                 whose: Whose::Client,
                 level: Level::Must,
@@ -465,116 +505,4 @@ fn after_request(case: &Case<'_>, run: &mut Progress, kind: Kind, connection: us
             }
         }
     }
-}
-
-/// Whether the message is one that may come now; else says which of code and size is wrong.
-fn known(examination: &mut Examination<'_>, due: &[Kind]) -> bool {
-    let frame = examination.frame;
-    if frame.kind.is_some_and(|kind| due.contains(&kind)) {
-        return true;
-    }
-    let dialect = examination.case.dialect;
-    let code = frame.header.code;
-    let expected = match due {
-        [] => "no further request".into(),
-        due => checks::titles(dialect, due),
-    };
-    let swapped = due.iter().any(|kind| dialect.code(*kind) == code.swap_bytes());
-    let cause = swapped.then(|| "the code is big-endian".into());
-    let difference = examination.difference(
-        Field::Code,
-        expected,
-        checks::title(dialect, Direction::Request, code),
-    );
-    examination.report(difference, "6", cause);
-    false
-}
-
-fn public_key(examination: &mut Examination<'_>, name: &str) -> bool {
-    if !examination.size(415, "2") {
-        return false;
-    }
-    examination.name(Field::ClientName, name.as_bytes(), "2.2");
-    let key = examination.frame.get(Field::PublicKey);
-    let offset = examination.offset(Field::PublicKey);
-    if let Some(fault) = oracle::public_key_fault(key, &[17]) {
-        let difference = Difference {
-            field: Field::PublicKey,
-            offset: offset + fault.offset,
-            expected: fault.expected,
-            got: fault.got,
-        };
-        examination.report(difference, "4.1", Some(fault.slug.into()));
-    } else if examination.case.keys.find(key).is_none() {
-        let difference = examination.difference(
-            Field::PublicKey,
-            "the public key of the private key in the client's info file".into(),
-            "another one".into(),
-        );
-        examination.report(difference, "8.3", None);
-    }
-    true
-}
-
-fn send_file(
-    examination: &mut Examination<'_>,
-    file: &Source,
-    id: Option<&Id>,
-    key: Option<&AesKey>,
-    run: &mut Progress,
-) -> bool {
-    let Ok(plain) = fs::read(&file.path) else {
-        return false;
-    };
-    let content_size = oracle::content_size(plain.len() as u64) as usize;
-    let fixed = frame::fixed_payload_size(examination.case.dialect, Kind::SendFile);
-    run.cksum = Some(oracle::cksum(&plain));
-    run.content_size = u32::try_from(content_size).unwrap_or(u32::MAX);
-    if !examination.size(fixed + content_size, "2.3") {
-        return false;
-    }
-    if let Some(id) = id
-        && examination.case.dialect.client_id_in_payload
-    {
-        examination.bytes(Field::PayloadClientId, id, "2.2");
-    }
-    let expected = run.content_size;
-    examination.number(Field::ContentSize, expected, "2.3", |got| {
-        suspect::content_size(got, expected, Some(plain.len() as u64))
-    });
-    examination.name(Field::FileName, file.sent_as.as_bytes(), "7.4");
-    let content = examination.frame.content();
-    let Some(key) = key else {
-        return true;
-    };
-    match key.decrypt(content) {
-        Some(found) if found == plain => {}
-        found => {
-            let cause = suspect::content(key, content, &plain);
-            let blocks = key.decrypt_blocks(content);
-            let at = checks::first_difference(found.as_deref().unwrap_or(&blocks), &plain)
-                .unwrap_or(0)
-                .min(content.len().saturating_sub(1));
-            let got = match found {
-                Some(found) => format!(
-                    "{} bytes that differ at {at}: {}",
-                    found.len(),
-                    checks::hex(found.get(at..).unwrap_or_default())
-                ),
-                None => "content that does not end in PKCS#7 padding".into(),
-            };
-            let difference = Difference {
-                field: Field::Content,
-                offset: examination.offset(Field::Content) + at,
-                expected: format!(
-                    "the {} bytes of the file, at {at}: {}",
-                    plain.len(),
-                    checks::hex(plain.get(at..).unwrap_or_default())
-                ),
-                got,
-            };
-            examination.report(difference, "4.3", cause);
-        }
-    }
-    true
 }

@@ -7,6 +7,8 @@
 mod checks;
 mod client;
 mod model;
+mod request;
+mod response;
 mod server;
 mod suspect;
 #[cfg(test)]
@@ -18,7 +20,8 @@ use std::path::PathBuf;
 pub(crate) use model::{State, Upload};
 
 use crate::dialect::Dialect;
-use crate::frame::{self, Direction, Field, Frame, Id, Kind};
+use crate::frame::{self, Frame, Id};
+use crate::message::{Direction, Field, Kind};
 use crate::oracle::Keyring;
 use crate::record::{Ended, Recording, Side};
 
@@ -102,8 +105,6 @@ pub(crate) struct Judgement {
     pub(crate) findings: Vec<Finding>,
     /// What the server was given and what it said to it.
     pub(crate) uploads: Vec<Upload>,
-    /// The requests of each run, in order.
-    pub(crate) courses: Vec<Vec<Kind>>,
     /// The client ID that each client was given.
     pub(crate) ids: BTreeMap<usize, Id>,
 }
@@ -117,7 +118,6 @@ pub(crate) fn judge(case: &Case<'_>) -> Judgement {
     Judgement {
         findings,
         uploads,
-        courses: of_client.courses,
         ids: of_client.ids,
     }
 }
@@ -167,7 +167,11 @@ fn events<'a>(case: &Case<'a>, side: Side) -> Vec<Event<'a>> {
             let (frames, rest) = frame::split(case.dialect, direction, &stream.bytes);
             let count = frames.len();
             for (number, frame) in frames.into_iter().enumerate() {
-                let at = if arrives { frame.end() - 1 } else { frame.start };
+                let at = if arrives {
+                    frame.end() - 1
+                } else {
+                    frame.start
+                };
                 events.push(Event {
                     order: stream.order_at(at),
                     connection,
@@ -175,8 +179,14 @@ fn events<'a>(case: &Case<'a>, side: Side) -> Vec<Event<'a>> {
                 });
             }
             if !rest.is_empty() {
+                // What is due to a request is clear from its header; that no whole response comes of a
+                // rest is clear with its last byte.
+                let at = match direction {
+                    Direction::Request => stream.bytes.len() - rest.len(),
+                    Direction::Response => stream.bytes.len() - 1,
+                };
                 events.push(Event {
-                    order: stream.order_at(stream.bytes.len() - rest.len()),
+                    order: stream.order_at(at),
                     connection,
                     what: What::Rest(direction, count, rest),
                 });

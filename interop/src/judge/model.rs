@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use sha2::{Digest, Sha256};
 
 use crate::dialect::{AfterAnswer, Dialect};
-use crate::frame::{self, Field, Frame, Id, Kind};
+use crate::frame::{self, Frame, Id};
+use crate::message::{Field, Kind};
 use crate::oracle::{self, AesKey};
 
 /// What the server has to do upon a request.
@@ -106,18 +107,12 @@ impl Model {
         frame: &Frame<'a>,
     ) -> Answer<'a> {
         let closed = |why| Answer::Refused { why, close: true };
+        if let Some(why) = impossible_header(dialect, frame.kind, frame.header.payload_size) {
+            return closed(why);
+        }
         let Some(kind) = frame.kind else {
             return closed("unknown-code");
         };
-        let size = frame.header.payload_size as usize;
-        let fixed = frame::fixed_payload_size(dialect, kind);
-        let possible = match kind {
-            Kind::SendFile => size >= fixed,
-            _ => size == fixed,
-        };
-        if !possible {
-            return closed("payload-size");
-        }
         let refused = |why| Answer::Refused { why, close: false };
         let answer = match kind {
             Kind::Register => self.register(frame),
@@ -130,7 +125,9 @@ impl Model {
 
     /// Takes in the client ID of a 2100; `false` if another client has it.
     pub(super) fn registered(&mut self, id: Id, name: Vec<u8>) -> bool {
-        self.clients.insert(id, Client { name, key: None }).is_none()
+        self.clients
+            .insert(id, Client { name, key: None })
+            .is_none()
     }
 
     /// Takes in the key of a 2102; `false` if it was made before.
@@ -156,7 +153,10 @@ impl Model {
             client: id,
             name: received.name.clone(),
             connection,
-            plain: received.plain.as_ref().map(|plain| (plain.digest, plain.size)),
+            plain: received
+                .plain
+                .as_ref()
+                .map(|plain| (plain.digest, plain.size)),
             state: State::Waiting,
         });
     }
@@ -170,7 +170,9 @@ impl Model {
         if !self.names.insert(name.to_vec()) {
             return Err("the name is taken");
         }
-        Ok(Answer::Registered { name: name.to_vec() })
+        Ok(Answer::Registered {
+            name: name.to_vec(),
+        })
     }
 
     fn send_public_key<'a>(&self, frame: &Frame<'_>) -> Result<Answer<'a>, &'static str> {
@@ -313,6 +315,24 @@ impl Model {
         let id = frame.header.client_id.unwrap_or_default();
         self.clients.get(&id).ok_or("the client ID is unknown")
     }
+}
+
+/// Why a request is refused by its header alone, if it is (2.10).
+pub(super) fn impossible_header(
+    dialect: &Dialect,
+    kind: Option<Kind>,
+    payload_size: u32,
+) -> Option<&'static str> {
+    let Some(kind) = kind else {
+        return Some("unknown-code");
+    };
+    let size = payload_size as usize;
+    let fixed = frame::fixed_payload_size(dialect, kind);
+    let possible = match kind {
+        Kind::SendFile => size >= fixed,
+        _ => size == fixed,
+    };
+    (!possible).then_some("payload-size")
 }
 
 fn same_id(dialect: &Dialect, frame: &Frame<'_>) -> Result<(), &'static str> {

@@ -2,12 +2,14 @@
 
 use std::collections::VecDeque;
 
-use crate::dialect::{Dialect, RefusedPayload};
-use crate::frame::{self, Direction, Field, Frame, Id, Kind};
+use crate::dialect::Dialect;
+use crate::frame::{self, Frame, Id};
 use crate::judge::checks::{self, Difference, Examination};
-use crate::judge::model::{Answer, Key, Model, Received, Upload};
-use crate::judge::{Case, Event, Finding, FramePlace, Level, What, Whose, events, suspect};
-use crate::oracle::AesKey;
+use crate::judge::model::{Answer, Model, Upload, impossible_header};
+use crate::judge::{
+    Case, Event, Finding, FramePlace, Level, What, Whose, events, response, suspect,
+};
+use crate::message::{Direction, Field, Kind};
 use crate::record::{Ended, Side};
 
 /// Judges the server of a case and tells what it was given.
@@ -18,7 +20,9 @@ pub(super) fn judge(case: &Case<'_>) -> (Vec<Finding>, Vec<Upload>) {
         connections: Vec::new(),
         findings: Vec::new(),
     };
-    judge.connections.resize_with(case.recording.connections.len(), Connection::default);
+    judge
+        .connections
+        .resize_with(case.recording.connections.len(), Connection::default);
     for event in &events(case, Side::Server) {
         judge.event(event);
     }
@@ -75,10 +79,12 @@ impl<'a> Judge<'a> {
             What::Message(Direction::Response, number, frame) => {
                 self.response(event, *number, frame);
             }
-            What::Rest(Direction::Request, ..) => {}
+            What::Rest(Direction::Request, _, rest) => self.request_without_end(event, rest),
             What::Rest(Direction::Response, number, rest) => self.rest(event, *number, rest),
             What::End(Direction::Request, _) => {
-                self.with(event.connection, |connection| connection.client_ended = true);
+                self.with(event.connection, |connection| {
+                    connection.client_ended = true
+                });
             }
             What::End(Direction::Response, how) => self.end(event, *how),
         }
@@ -92,13 +98,18 @@ impl<'a> Judge<'a> {
 
     fn end_of_lost(&mut self, event: &Event<'a>) {
         if let What::End(Direction::Response, _) = event.what {
-            self.with(event.connection, |connection| connection.server_ended = true);
+            self.with(event.connection, |connection| {
+                connection.server_ended = true
+            });
         }
     }
 
     fn request(&mut self, event: &Event<'a>, frame: &Frame<'a>) {
         let dialect = self.case.dialect;
-        let closing = self.connections.get(event.connection).and_then(|c| c.closing.as_ref());
+        let closing = self
+            .connections
+            .get(event.connection)
+            .and_then(|c| c.closing.as_ref());
         if closing.is_some() {
             // What still arrives at a connection that is being ended is thrown away.
             return;
@@ -118,7 +129,40 @@ impl<'a> Judge<'a> {
                 reset_allowed,
             });
             if due {
-                connection.due.push_back(Due { answer, id, request });
+                connection.due.push_back(Due {
+                    answer,
+                    id,
+                    request,
+                });
+            }
+        });
+    }
+
+    /// A request of which the header came and not all of the payload: the server may answer what the
+    /// header alone makes impossible (2.10), and nothing else.
+    fn request_without_end(&mut self, event: &Event<'a>, rest: &[u8]) {
+        let dialect = self.case.dialect;
+        let Some(header) = frame::header(dialect, Direction::Request, rest) else {
+            return;
+        };
+        let kind = dialect.kind(Direction::Request, header.code);
+        let Some(why) = impossible_header(dialect, kind, header.payload_size) else {
+            return;
+        };
+        let request = checks::title(dialect, Direction::Request, header.code);
+        let id = header.client_id.unwrap_or_default();
+        self.with(event.connection, |connection| {
+            if connection.closing.is_none() {
+                connection.closing = Some(Closing {
+                    request: request.clone(),
+                    reset_allowed: true,
+                });
+                let answer = Answer::Refused { why, close: true };
+                connection.due.push_back(Due {
+                    answer,
+                    id,
+                    request,
+                });
             }
         });
     }
@@ -126,7 +170,9 @@ impl<'a> Judge<'a> {
     fn response(&mut self, event: &Event<'a>, number: usize, frame: &Frame<'a>) {
         let case = self.case;
         let mut due = None;
-        self.with(event.connection, |connection| due = connection.due.pop_front());
+        self.with(event.connection, |connection| {
+            due = connection.due.pop_front()
+        });
         let mut findings = Vec::new();
         let mut examination = Examination {
             case,
@@ -141,7 +187,10 @@ impl<'a> Judge<'a> {
         let Some(due) = due else {
             examination.report(
                 Difference {
-                    field: Field::Order,
+                    field: match frame.kind {
+                        Some(_) => Field::Order,
+                        None => Field::TrailingData,
+                    },
                     offset: 0,
                     expected: "no response: none is due".into(),
                     got: checks::title(case.dialect, Direction::Response, frame.header.code),
@@ -153,8 +202,24 @@ impl<'a> Judge<'a> {
             self.findings.append(&mut findings);
             return;
         };
-        examination.version();
         let expected = due.answer.kind();
+        if frame.kind.is_none()
+            && let Some(shift) = misplaced(case, event.connection, frame.start, expected)
+        {
+            let difference = Difference {
+                field: Field::TrailingData,
+                offset: 0,
+                expected: due.expectation(case.dialect),
+                got: format!("{shift} bytes before it that belong to no message"),
+            };
+            let before = frame.bytes.get(..shift).unwrap_or_default();
+            let cause = suspect::misread_stream(case.dialect, before);
+            examination.report(difference, "1.4", cause);
+            self.findings.append(&mut findings);
+            self.with(event.connection, |connection| connection.lost = true);
+            return;
+        }
+        examination.version();
         let mut in_step = true;
         if expected.is_some() && frame.kind != expected {
             let difference = examination.difference(
@@ -174,7 +239,7 @@ impl<'a> Judge<'a> {
             in_step = examination.size(size, "2");
             if in_step {
                 examination.one_write();
-                fields(&mut self.model, &mut examination, &due);
+                response::check(&mut self.model, &mut examination, &due.answer, &due.id);
             }
         }
         self.findings.append(&mut findings);
@@ -188,10 +253,22 @@ impl<'a> Judge<'a> {
             return;
         }
         let dialect = self.case.dialect;
-        let due = self.connections.get(event.connection).and_then(|c| c.due.front());
+        let due = self
+            .connections
+            .get(event.connection)
+            .and_then(|c| c.due.front());
         let expected = due.and_then(|due| due.answer.kind());
-        let (field, expected, got) =
-            checks::unfinished(dialect, Direction::Response, rest, expected);
+        let record = self.case.recording.connections.get(event.connection);
+        let start = record.map_or(0, |record| record.responses.sent.bytes.len()) - rest.len();
+        let misplaced = misplaced(self.case, event.connection, start, expected);
+        let (field, expected, got) = match (misplaced, due) {
+            (Some(shift), Some(due)) => (
+                Field::TrailingData,
+                due.expectation(dialect),
+                format!("{shift} bytes before it that belong to no message"),
+            ),
+            _ => checks::unfinished(dialect, Direction::Response, rest, expected),
+        };
         self.report_at(event, number, rest, field, expected, got);
         self.with(event.connection, |connection| connection.lost = true);
     }
@@ -219,7 +296,12 @@ impl<'a> Judge<'a> {
                 self.stream_finding(event, expected, ended(how).into(), "2.11");
             }
             (None, Ended::Reset) => {
-                self.stream_finding(event, "an end, not a reset".into(), ended(how).into(), "2.11");
+                self.stream_finding(
+                    event,
+                    "an end, not a reset".into(),
+                    ended(how).into(),
+                    "2.11",
+                );
             }
             (None, Ended::Finished) if !client_ended => {
                 let expected = "the connection stays until the client ends it".into();
@@ -248,7 +330,9 @@ impl<'a> Judge<'a> {
             }
             let expected = match (state.due.front(), &state.closing) {
                 (Some(due), _) => due.expectation(self.case.dialect),
-                (None, Some(closing)) => format!("the server ends the connection after {}", closing.request),
+                (None, Some(closing)) => {
+                    format!("the server ends the connection after {}", closing.request)
+                }
                 (None, None) if state.client_ended => {
                     "the server ends the connection after the client has".into()
                 }
@@ -260,14 +344,23 @@ impl<'a> Judge<'a> {
                 connection,
                 what: What::End(Direction::Response, Ended::Finished),
             };
-            self.stream_finding(&event, expected, "silence until the deadline".into(), section);
+            self.stream_finding(
+                &event,
+                expected,
+                "silence until the deadline".into(),
+                section,
+            );
         }
     }
 
     fn excused(&self, connection: usize) -> bool {
         let record = self.case.recording.connections.get(connection);
         record.is_some_and(|record| {
-            let killed = self.case.runs.get(record.door).is_some_and(|run| run.killed);
+            let killed = self
+                .case
+                .runs
+                .get(record.door)
+                .is_some_and(|run| run.killed);
             record.excused || killed
         })
     }
@@ -303,7 +396,18 @@ impl<'a> Judge<'a> {
         let record = self.case.recording.connections.get(connection);
         record.map_or(0, |record| {
             let bytes = &record.responses.sent.bytes;
-            frame::split(self.case.dialect, Direction::Response, bytes).0.len()
+            frame::split(self.case.dialect, Direction::Response, bytes)
+                .0
+                .len()
+        })
+    }
+
+    /// Place in the order of events of the first byte of a rest.
+    fn began(&self, event: &Event<'a>, rest: &[u8]) -> u64 {
+        let record = self.case.recording.connections.get(event.connection);
+        record.map_or(event.order, |record| {
+            let stream = &record.responses.sent;
+            stream.order_at(stream.bytes.len() - rest.len())
         })
     }
 
@@ -329,18 +433,48 @@ impl<'a> Judge<'a> {
                 connection: event.connection,
                 direction: Direction::Response,
                 frame: number,
-                title: header.map_or("part of a response".into(), |header| {
-                    checks::title(self.case.dialect, Direction::Response, header.code)
-                }),
+                title: header.map_or_else(
+                    || "part of a response".into(),
+                    |header| checks::title(self.case.dialect, Direction::Response, header.code),
+                ),
                 offset,
             }),
             expected,
             got,
             section: "1.4",
             cause: suspect::misread_stream(self.case.dialect, rest),
-            order: event.order,
+            order: self.began(event, rest),
         });
     }
+}
+
+/// How many bytes further on the response that is due begins, where the stream is out of step.
+fn misplaced(
+    case: &Case<'_>,
+    connection: usize,
+    start: usize,
+    expected: Option<Kind>,
+) -> Option<usize> {
+    /// Servers of the family pad to 1024 or 2048 bytes.
+    const FURTHEST: usize = 2048;
+    let (_, responses) = case
+        .recording
+        .connections
+        .get(connection)?
+        .seen_by(Side::Server);
+    let rest = responses.bytes.get(start..)?;
+    let expected = expected?;
+    let size = frame::fixed_payload_size(case.dialect, expected);
+    (1..FURTHEST.min(rest.len())).find(|shift| {
+        let header = rest
+            .get(*shift..)
+            .and_then(|bytes| frame::header(case.dialect, Direction::Response, bytes));
+        header.is_some_and(|header| {
+            header.version == frame::VERSION
+                && header.code == case.dialect.code(expected)
+                && header.payload_size as usize == size
+        })
+    })
 }
 
 fn ended(how: Ended) -> &'static str {
@@ -373,116 +507,5 @@ impl Answer<'_> {
             Self::AesKey { .. } => Some(Kind::AesKey),
             Self::FileReceived(_) => Some(Kind::FileReceived),
         }
-    }
-}
-
-/// The payload of a response of the right kind and size.
-fn fields(model: &mut Model, examination: &mut Examination<'_>, due: &Due<'_>) {
-    match &due.answer {
-        Answer::Nothing | Answer::End => {}
-        Answer::Registered { name } => registered(model, examination, name),
-        Answer::Refused { .. } => {
-            if examination.dialect().refused_payload == RefusedPayload::ClientId {
-                examination.bytes(Field::ClientId, &due.id, "2.6");
-            }
-        }
-        Answer::AesKey { public_key } => {
-            examination.bytes(Field::ClientId, &due.id, "2");
-            wrapped_key(model, examination, &due.id, public_key);
-        }
-        Answer::FileReceived(received) => {
-            file_received(examination, &due.id, received);
-            model.received(examination.connection, due.id, received);
-        }
-    }
-}
-
-fn registered(model: &mut Model, examination: &mut Examination<'_>, name: &[u8]) {
-    let id = examination.frame.id(Field::ClientId).unwrap_or_default();
-    if id.starts_with(&[0, 0]) {
-        let difference = examination.difference(
-            Field::ClientId,
-            "an ID that does not start with 00 00".into(),
-            checks::hex(&id),
-        );
-        examination.report(difference, "1.9", None);
-    }
-    if !model.registered(id, name.to_vec()) {
-        let difference = examination.difference(
-            Field::ClientId,
-            "an ID that no other client has".into(),
-            checks::hex(&id),
-        );
-        examination.report(difference, "1.9", None);
-    }
-}
-
-fn wrapped_key(
-    model: &mut Model,
-    examination: &mut Examination<'_>,
-    id: &Id,
-    public_key: &[u8],
-) {
-    let case = examination.case;
-    let wrapped = examination.frame.get(Field::WrappedKey);
-    let connection = examination.connection;
-    let Some(pair) = case.keys.find(public_key) else {
-        // The client's side says that its info file has no such key.
-        model.key_made(connection, *id, Key::Unknown);
-        return;
-    };
-    let opened = pair.unwrap(wrapped);
-    let Some(bytes) = opened else {
-        let cause = pair.unwrap_otherwise(wrapped).map(str::to_owned).or_else(|| {
-            case.keys
-                .opener(wrapped)
-                .map(|_| "it is wrapped for another public key than the one of this 1101".into())
-        });
-        let difference = examination.difference(
-            Field::WrappedKey,
-            "an AES key that the client's private key unwraps".into(),
-            checks::hex(wrapped),
-        );
-        examination.report(difference, "4.2", cause);
-        model.key_made(connection, *id, Key::Unknown);
-        return;
-    };
-    let size = bytes.len();
-    if size != case.dialect.aes_key_size {
-        let difference = examination.difference(
-            Field::WrappedKey,
-            format!("an AES key of {} bytes", case.dialect.aes_key_size),
-            format!("{size} bytes"),
-        );
-        examination.report(difference, "4.3", None);
-    }
-    let key = AesKey::new(bytes).map_or(Key::Unknown, Key::Known);
-    if !model.key_made(connection, *id, key) {
-        let difference = examination.difference(
-            Field::WrappedKey,
-            "a new AES key for each 1101".into(),
-            "a key that was given before".into(),
-        );
-        examination.report(difference, "2.4", None);
-    }
-}
-
-fn file_received(examination: &mut Examination<'_>, id: &Id, received: &Received<'_>) {
-    examination.bytes(Field::ClientId, id, "2.8");
-    let size = received.content_size;
-    let plain = received.plain.as_ref();
-    examination.number(Field::ContentSize, size, "2.8", |got| {
-        suspect::content_size(got, size, plain.map(|plain| plain.size))
-    });
-    examination.name(Field::FileName, &received.name, "2.8");
-    if let Some(plain) = plain {
-        let content = received.content;
-        examination.number(Field::Cksum, plain.cksum, "5", |got| {
-            suspect::cksum(got, plain.cksum, content, &plain.key)
-        });
-    }
-    if examination.frame.place(Field::Zeros).is_some() {
-        let width = examination.dialect().cksum_width - 4;
-        examination.bytes(Field::Zeros, &vec![0; width], "2.7");
     }
 }

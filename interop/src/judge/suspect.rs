@@ -1,7 +1,8 @@
 //! Likely causes: known mistakes, each tried on the bytes at hand before it is named.
 
 use crate::dialect::{Dialect, RefusedPayload};
-use crate::frame::{self, Direction, Frame, Kind, NAME_SIZE};
+use crate::frame::{self, Frame, NAME_SIZE};
+use crate::message::{Direction, Kind};
 use crate::oracle::{self, AesKey, BLOCK};
 
 /// A payload size that is not the one of the message.
@@ -17,7 +18,11 @@ pub(super) fn payload_size(
     if got == expected + header {
         return Some(format!("the size counts the header of {header} bytes too"));
     }
-    let width = if direction == Direction::Request { 4 } else { dialect.response_size_width };
+    let width = if direction == Direction::Request {
+        4
+    } else {
+        dialect.response_size_width
+    };
     if swapped(got as u32, width) as usize == expected {
         return Some("the size is big-endian".into());
     }
@@ -25,19 +30,21 @@ pub(super) fn payload_size(
         return Some("the size was never filled in".into());
     }
     let kind = dialect.kind(direction, read.code)?;
-    let other = other_dialects(dialect).find(|other| {
-        frame::fixed_payload_size(other, kind) == got
-    });
+    let other = other_dialects(dialect).find(|other| frame::fixed_payload_size(other, kind) == got);
     if let Some(other) = other {
         return Some(format!("this is the payload of the dialect '{other}'"));
     }
-    (direction == Direction::Response).then(|| other_header(dialect, bytes)).flatten()
+    (direction == Direction::Response)
+        .then(|| other_header(dialect, bytes))
+        .flatten()
 }
 
 /// A content size in 2103 that does not repeat the request's.
 pub(super) fn content_size(got: u32, expected: u32, plain: Option<u64>) -> Option<String> {
     if plain == Some(u64::from(got)) {
-        return Some("it is the size of the plaintext; the size of the encrypted content is due".into());
+        return Some(
+            "it is the size of the plaintext; the size of the encrypted content is due".into(),
+        );
     }
     if swapped(got, 4) == expected {
         return Some("the number is big-endian".into());
@@ -98,7 +105,9 @@ pub(super) fn response_code(
         return Some("the code is big-endian".into());
     }
     if frame.kind == Some(Kind::Refused) {
-        return Some(format!("the server refuses a {request} that it has to accept"));
+        return Some(format!(
+            "the server refuses a {request} that it has to accept"
+        ));
     }
     if frame.kind.is_none() {
         return other_header(dialect, frame.bytes);
@@ -126,9 +135,15 @@ pub(super) fn misread_stream(dialect: &Dialect, rest: &[u8]) -> Option<String> {
         return Some("the response before was padded with zeros".into());
     }
     let direction = Direction::Response;
-    let kind = frame::header(dialect, direction, rest).and_then(|h| dialect.kind(direction, h.code));
+    let kind =
+        frame::header(dialect, direction, rest).and_then(|h| dialect.kind(direction, h.code));
     kind.and_then(|kind| {
-        payload_size(dialect, direction, rest, frame::fixed_payload_size(dialect, kind))
+        payload_size(
+            dialect,
+            direction,
+            rest,
+            frame::fixed_payload_size(dialect, kind),
+        )
     })
     .or_else(|| other_header(dialect, rest))
 }

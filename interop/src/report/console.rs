@@ -14,7 +14,11 @@ const SHOWN: usize = 4;
 /// Prints the matrix, then each failure, then the sum.
 pub(crate) fn print(mut out: impl Write, run: &Run) -> io::Result<()> {
     for dialect in in_order(run.cells.iter().map(|cell| cell.dialect.as_str())) {
-        let cells: Vec<_> = run.cells.iter().filter(|cell| cell.dialect == dialect).collect();
+        let cells: Vec<_> = run
+            .cells
+            .iter()
+            .filter(|cell| cell.dialect == dialect)
+            .collect();
         matrix(&mut out, dialect, &cells)?;
     }
     impossible(&mut out, run)?;
@@ -29,9 +33,18 @@ pub(crate) fn print(mut out: impl Write, run: &Run) -> io::Result<()> {
 }
 
 fn matrix(out: &mut impl Write, dialect: &str, cells: &[&CellReport]) -> io::Result<()> {
-    let pairs = in_order(cells.iter().map(|cell| (cell.server.as_str(), cell.client.as_str())));
+    let pairs = in_order(
+        cells
+            .iter()
+            .map(|cell| (cell.server.as_str(), cell.client.as_str())),
+    );
     let ids = in_order(cells.iter().map(|cell| cell.scenario.id));
-    let width = ids.iter().map(|id| id.len()).max().unwrap_or(0).max(dialect.len());
+    let width = ids
+        .iter()
+        .map(|id| id.len())
+        .max()
+        .unwrap_or(0)
+        .max(dialect.len());
     write!(out, "{dialect:width$} ")?;
     for number in 1..=pairs.len() {
         write!(out, "{number:>2}")?;
@@ -73,7 +86,10 @@ fn impossible(out: &mut impl Write, run: &Run) -> io::Result<()> {
         }
     }
     for ((id, client, dialect, reason), count) in &reasons {
-        writeln!(out, "-  {id} with {client} in {dialect} ({count}): {reason}")?;
+        writeln!(
+            out,
+            "-  {id} with {client} in {dialect} ({count}): {reason}"
+        )?;
     }
     if !reasons.is_empty() {
         writeln!(out)?;
@@ -94,12 +110,20 @@ fn failure(out: &mut impl Write, cell: &CellReport) -> io::Result<()> {
         dialect,
         ..
     } = cell;
-    writeln!(out, "{word}  {}  {client} -> {server}  {dialect}", cell.scenario.id)?;
+    writeln!(
+        out,
+        "{word}  {}  {client} -> {server}  {dialect}",
+        cell.scenario.id
+    )?;
     writeln!(out, "      {}", cell.scenario.title)?;
     if let Some(reason) = reason {
         writeln!(out, "      {reason}")?;
     }
-    let must: Vec<_> = cell.findings.iter().filter(|found| found.level == Level::Must).collect();
+    let must: Vec<_> = cell
+        .findings
+        .iter()
+        .filter(|found| found.level == Level::Must)
+        .collect();
     for found in must.iter().take(SHOWN) {
         finding(out, cell, found)?;
     }
@@ -152,12 +176,19 @@ fn finding(out: &mut impl Write, cell: &CellReport, found: &Finding) -> io::Resu
 fn warnings(out: &mut impl Write, run: &Run) -> io::Result<()> {
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     for cell in &run.cells {
-        for found in cell.findings.iter().filter(|found| found.level == Level::Should) {
+        for found in cell
+            .findings
+            .iter()
+            .filter(|found| found.level == Level::Should)
+        {
             let whose = match found.whose {
                 Whose::Server => &cell.server,
                 Whose::Client => &cell.client,
             };
-            let title = found.place.as_ref().map_or("", |place| place.title.as_str());
+            let title = found
+                .place
+                .as_ref()
+                .map_or("", |place| place.title.as_str());
             let line = format!(
                 "WARN  {} of {whose} in {title}: expected {} (PROTOCOL.md {})",
                 found.field, found.expected, found.section
@@ -174,7 +205,11 @@ fn warnings(out: &mut impl Write, run: &Run) -> io::Result<()> {
 fn sum(out: &mut impl Write, run: &Run) -> io::Result<()> {
     let counts = Counts::of(run);
     let mut parts = vec![
-        format!("{} cells", counts.cells),
+        format!(
+            "{} cell{}",
+            counts.cells,
+            if counts.cells == 1 { "" } else { "s" }
+        ),
         format!("{} passed", counts.passed),
         format!("{} failed", counts.failed),
         format!("{} impossible", counts.impossible),

@@ -84,7 +84,11 @@ fn cell(report: &CellReport) -> CellJson<'_> {
         reason,
         seconds: report.seconds,
         folder: report.folder.display().to_string(),
-        findings: report.findings.iter().map(|found| finding(report, found)).collect(),
+        findings: report
+            .findings
+            .iter()
+            .map(|found| finding(report, found))
+            .collect(),
     }
 }
 

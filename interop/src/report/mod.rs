@@ -38,9 +38,8 @@ impl Counts {
                 Outcome::Interrupted => &mut counts.interrupted,
             };
             *count += 1;
-            let should = |finding: &&crate::judge::Finding| {
-                finding.level == crate::judge::Level::Should
-            };
+            let should =
+                |finding: &&crate::judge::Finding| finding.level == crate::judge::Level::Should;
             counts.warnings += cell.findings.iter().filter(should).count();
         }
         counts

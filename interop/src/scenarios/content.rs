@@ -17,10 +17,20 @@ macro_rules! size {
 }
 
 pub(super) const SCENARIOS: &[Scenario] = &[
-    size!("empty-file", "a file of 0 bytes: one block of padding", 0, 1),
+    size!(
+        "empty-file",
+        "a file of 0 bytes: one block of padding",
+        0,
+        1
+    ),
     size!("size-1", "a file of 1 byte", 1, 1),
     size!("size-15", "a file of 15 bytes: one byte of padding", 15, 1),
-    size!("size-16", "a file of 16 bytes: a whole block of padding", 16, 1),
+    size!(
+        "size-16",
+        "a file of 16 bytes: a whole block of padding",
+        16,
+        1
+    ),
     size!("size-17", "a file of 17 bytes", 17, 1),
     size!("size-1-mib", "a file of 1 MiB", 1 << 20, 1),
     size!("size-64-mib", "a file of 64 MiB", 64 << 20, 5),

@@ -1,7 +1,7 @@
 //! The course of a backup (PROTOCOL.md 6), and who goes through it how often.
 
 use crate::cell::{Cell, Outcome, Send, Step};
-use crate::frame::Kind;
+use crate::message::Kind;
 use crate::peer::Ability;
 use crate::scenarios::{FIRST, KNOWN, Scenario, bytes};
 
@@ -49,7 +49,10 @@ pub(super) const SCENARIOS: &[Scenario] = &[
 ];
 
 fn first_backup(cell: &mut Cell) -> Step {
-    let file = cell.file("first.txt", b"A first backup,\r\nbyte for byte.\n")?;
+    let file = cell.file(
+        "first.txt",
+        b"A first backup,\r\nbyte for byte, as it is.\r\n",
+    )?;
     cell.serve()?;
     let client = cell.client("alice")?;
     let run = cell.send(client, Send::of([&file]), Outcome::Done)?;

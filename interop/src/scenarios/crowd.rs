@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::cell::{Cell, Outcome, Send, Step, TestFile};
-use crate::frame::{Field, Kind};
 use crate::judge::Whose;
+use crate::message::{Field, Kind};
 use crate::peer::Ability;
 use crate::scenarios::meddlers::{CutContent, HoldMessage};
 use crate::scenarios::{FIRST, KNOWN, Scenario, bytes};
@@ -94,12 +94,7 @@ fn server_killed_before_verdict(cell: &mut Cell) -> Step {
     cell.expect_stored(&file)
 }
 
-fn hold(
-    cell: &mut Cell,
-    file: &TestFile,
-    kind: Kind,
-    end_server: fn(&mut Cell) -> Step,
-) -> Step {
+fn hold(cell: &mut Cell, file: &TestFile, kind: Kind, end_server: fn(&mut Cell) -> Step) -> Step {
     cell.serve()?;
     let client = cell.client("victor")?;
     let gate = Gate::new();
@@ -107,7 +102,9 @@ fn hold(
         kind,
         gate: Arc::clone(&gate),
     };
-    let send = Send::of([file]).able(&[Ability::ConnectionPerRequest]).meddled(meddler);
+    let send = Send::of([file])
+        .able(&[Ability::ConnectionPerRequest])
+        .meddled(meddler);
     let running = cell.start(client, send)?;
     let reached = gate.wait_reached(cell.deadline());
     let restarted = if reached {

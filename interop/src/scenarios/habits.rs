@@ -3,13 +3,13 @@
 //! every response in one write.
 
 use crate::cell::{Cell, Outcome, Send, Step, Stop};
-use crate::frame::Kind;
 use crate::info_file::InfoFile;
+use crate::message::{Direction, Kind};
 use crate::oracle::KeyPair;
 use crate::peer::Ability;
 use crate::scenarios::meddlers::{Damage, EndAfter, HoldEnd, ReceivedNothing, RegisterBefore};
 use crate::scenarios::{FIRST, KNOWN, Scenario, bytes};
-use crate::tap::{Gate, Plan};
+use crate::tap::{Fate, Gate, Meddle, Plan};
 
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
@@ -27,6 +27,14 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         needs: &[],
         patience: 1,
         run: closes_after_1104,
+    },
+    Scenario {
+        id: "matrix/habit-closes-after-1106",
+        section: "3.1",
+        title: "the client sees the server close after 1106, without a word in whatever dialect",
+        needs: &[],
+        patience: 1,
+        run: closes_after_1106,
     },
     Scenario {
         id: "matrix/habit-new-key-after-2101",
@@ -74,7 +82,10 @@ fn waits_after_1104(cell: &mut Cell) -> Step {
     let file = cell.file("patient.bin", &bytes(60, 20))?;
     cell.serve()?;
     let client = cell.client("mallory")?;
-    let closes = cell.dialect().after(Kind::CksumRight).is_some_and(|after| after.close);
+    let closes = cell
+        .dialect()
+        .after(Kind::CksumRight)
+        .is_some_and(|after| after.close);
     let gate = Gate::new();
     if !closes {
         // Nothing would come: where the connection stays, the client's end is what ends it.
@@ -98,6 +109,39 @@ fn closes_after_1104(cell: &mut Cell) -> Step {
     cell.expect_stored(&file)
 }
 
+fn closes_after_1106(cell: &mut Cell) -> Step {
+    let file = cell.file("given-up.bin", &bytes(60, 19))?;
+    cell.serve()?;
+    let client = cell.client("nina")?;
+    let times = cell.dialect().transmissions;
+    let meddler = DamageAndEnd {
+        damage: Damage {
+            times,
+            at: 3,
+            mask: 0x10,
+        },
+        end: EndAfter { kind: Kind::GiveUp },
+    };
+    cell.send(client, Send::of([&file]).meddled(meddler), Outcome::GaveUp)?;
+    cell.settle()?;
+    cell.expect_not_stored(&file)
+}
+
+struct DamageAndEnd {
+    damage: Damage,
+    end: EndAfter,
+}
+
+impl Meddle for DamageAndEnd {
+    fn head(&mut self, direction: Direction, kind: Option<Kind>, head: &mut Vec<u8>) -> Fate {
+        self.end.head(direction, kind, head)
+    }
+
+    fn content(&mut self, direction: Direction, offset: usize, bytes: &mut Vec<u8>) -> Fate {
+        self.damage.content(direction, offset, bytes)
+    }
+}
+
 fn new_key_after_2101(cell: &mut Cell) -> Step {
     let first = cell.file("before.bin", &bytes(60, 22))?;
     let second = cell.file("after.bin", &bytes(60, 23))?;
@@ -109,7 +153,11 @@ fn new_key_after_2101(cell: &mut Cell) -> Step {
     let renewed = InfoFile { keys, ..info };
     renewed.write_plain(&folder).map_err(Stop::Ours)?;
     let registers = RegisterBefore::new(cell.dialect(), "olivia");
-    let run = cell.send(client, Send::of([&second]).meddled(registers), Outcome::Done)?;
+    let run = cell.send(
+        client,
+        Send::of([&second]).meddled(registers),
+        Outcome::Done,
+    )?;
     cell.expect_course(run, &KNOWN)?;
     cell.expect_stored(&first)?;
     cell.expect_stored(&second)
@@ -136,8 +184,7 @@ fn set_up_files(cell: &mut Cell) -> Step {
     let abilities = &[Ability::SetUpFiles];
     let new_folder = cell.identity_folder(client, abilities)?;
     if new_folder != folder {
-        std::fs::remove_dir_all(&folder)
-            .map_err(|error| Stop::Ours(error.to_string()))?;
+        std::fs::remove_dir_all(&folder).map_err(|error| Stop::Ours(error.to_string()))?;
     }
     info.write_wrapped(&new_folder).map_err(Stop::Ours)?;
     let run = cell.send(client, Send::of([&second]).able(abilities), Outcome::Done)?;

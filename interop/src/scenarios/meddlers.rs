@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::dialect::Dialect;
-use crate::frame::{self, Direction, Field, Id, Kind};
+use crate::frame::{self, Id};
+use crate::message::{Direction, Field, Kind};
 use crate::oracle;
 use crate::tap::{Fate, Gate, Meddle};
 
@@ -74,7 +75,9 @@ fn received_nothing(dialect: &Dialect, asked: &[u8]) -> Vec<u8> {
     let places = frame::places(dialect, Direction::Request, kind, asked.len());
     let get = |field| {
         let place = places.iter().find(|place| place.field == field);
-        place.and_then(|place| asked.get(place.range.clone())).unwrap_or_default()
+        place
+            .and_then(|place| asked.get(place.range.clone()))
+            .unwrap_or_default()
     };
     let id: Id = get(Field::ClientId).try_into().unwrap_or_default();
     let name = frame::name_text(get(Field::FileName)).unwrap_or_default();

@@ -12,7 +12,7 @@ mod verdicts;
 
 use crate::cell::{Cell, Step};
 use crate::dialect::Dialect;
-use crate::frame::Kind;
+use crate::message::Kind;
 use crate::peer::{Ability, Peer};
 
 /// Something that every client does with every server.

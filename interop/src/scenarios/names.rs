@@ -1,7 +1,7 @@
 //! Names (PROTOCOL.md 1.8, 2.9, 7.4).
 
 use crate::cell::{Cell, Outcome, Send, Step};
-use crate::frame::Kind;
+use crate::message::Kind;
 use crate::peer::Ability;
 use crate::scenarios::{FIRST, KNOWN, Scenario, bytes};
 

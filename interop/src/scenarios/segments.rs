@@ -1,7 +1,7 @@
 //! Messages in any segmentation (PROTOCOL.md 1.3, 1.4).
 
 use crate::cell::{Cell, Outcome, Send, Step};
-use crate::frame::{Direction, Kind};
+use crate::message::{Direction, Kind};
 use crate::peer::Ability;
 use crate::record::Side;
 use crate::scenarios::meddlers::{Damage, Join};
@@ -31,10 +31,12 @@ fn byte_by_byte(cell: &mut Cell) -> Step {
     let file = cell.file("pieces.bin", &bytes(50, 10))?;
     cell.serve()?;
     let client = cell.client("heidi")?;
-    let send = Send::of([&file]).able(&[Ability::AnySegmentation]).through(Plan {
-        bytewise: true,
-        ..Plan::default()
-    });
+    let send = Send::of([&file])
+        .able(&[Ability::AnySegmentation])
+        .through(Plan {
+            bytewise: true,
+            ..Plan::default()
+        });
     let run = cell.send(client, send, Outcome::Done)?;
     cell.expect_course(run, &FIRST)?;
     cell.expect_stored(&file)

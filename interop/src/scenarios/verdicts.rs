@@ -1,7 +1,7 @@
 //! Verdicts, and what they leave in the server's folder (PROTOCOL.md 2.11, 6.1, 7.3).
 
 use crate::cell::{Cell, ClientHandle, Outcome, Send, Step, TestFile};
-use crate::frame::Kind;
+use crate::message::Kind;
 use crate::peer::Ability;
 use crate::scenarios::meddlers::Damage;
 use crate::scenarios::{Scenario, bytes};
@@ -14,6 +14,14 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         needs: &[],
         patience: 1,
         run: wrong_once,
+    },
+    Scenario {
+        id: "matrix/wrong-once-apart",
+        section: "6.5",
+        title: "the same with a connection for every request: the 1105 comes by another one",
+        needs: &[Ability::ConnectionPerRequest],
+        patience: 1,
+        run: wrong_once_apart,
     },
     Scenario {
         id: "matrix/wrong-to-the-end",
@@ -38,6 +46,20 @@ fn wrong_once(cell: &mut Cell) -> Step {
     cell.serve()?;
     let client = cell.client("judy")?;
     send_damaged(cell, client, &file, 1, Outcome::Done, true)?;
+    cell.expect_stored(&file)
+}
+
+fn wrong_once_apart(cell: &mut Cell) -> Step {
+    let file = cell.file("apart.bin", &bytes(200, 17))?;
+    cell.serve()?;
+    let client = cell.client("jude")?;
+    let send = Send::of([&file])
+        .able(&[Ability::ConnectionPerRequest])
+        .meddled(damage(1));
+    let run = cell.send(client, send, Outcome::Done)?;
+    let course = course(1, cell.dialect().transmissions, true);
+    cell.expect_course(run, &course)?;
+    cell.expect_connections(course.len())?;
     cell.expect_stored(&file)
 }
 
@@ -74,16 +96,25 @@ fn send_damaged(
     outcome: Outcome,
     registers: bool,
 ) -> Step {
-    let damage = Damage {
+    let send = Send::of([file]).meddled(damage(times));
+    let run = cell.send(client, send, outcome)?;
+    let course = course(times, cell.dialect().transmissions, registers);
+    cell.expect_course(run, &course)
+}
+
+fn damage(times: u32) -> Damage {
+    Damage {
         times,
         at: 3,
         mask: 0x10,
-    };
-    let run = cell.send(client, Send::of([file]).meddled(damage), outcome)?;
+    }
+}
+
+/// The requests of a run whose cksum comes out wrong so often, of at most `last` transmissions.
+fn course(times: u32, last: u32, registers: bool) -> Vec<Kind> {
     let mut course = Vec::new();
     course.extend(registers.then_some(Kind::Register));
     course.push(Kind::SendPublicKey);
-    let last = cell.dialect().transmissions;
     for transmission in 1..=last.min(times + 1) {
         course.push(Kind::SendFile);
         course.push(match transmission {
@@ -92,5 +123,5 @@ fn send_damaged(
             _ => Kind::GiveUp,
         });
     }
-    cell.expect_course(run, &course)
+    course
 }

@@ -4,7 +4,8 @@
 use std::str::FromStr;
 
 use crate::dialect::Dialect;
-use crate::frame::{self, Direction, Field, Kind};
+use crate::frame;
+use crate::message::{Direction, Field, Kind};
 use crate::tap::tracker::{Piece, Tracker};
 
 /// Which byte is flipped: `FIELD`, or `MESSAGE.FIELD` with the message's number.
@@ -94,7 +95,9 @@ impl FromStr for Flip {
     fn from_str(text: &str) -> Result<Self, String> {
         let (code, name) = match text.split_once('.') {
             Some((code, name)) => {
-                let code = code.parse().map_err(|_| format!("'{code}' is not a code"))?;
+                let code = code
+                    .parse()
+                    .map_err(|_| format!("'{code}' is not a code"))?;
                 (Some(code), name)
             }
             None => (None, text),
@@ -103,7 +106,10 @@ impl FromStr for Flip {
             .iter()
             .find(|(field, _)| field.slug() == name)
             .ok_or_else(|| format!("'{name}' is none of {}", Self::fields()))?;
-        Ok(Self { code, field: *field })
+        Ok(Self {
+            code,
+            field: *field,
+        })
     }
 }
 
@@ -185,7 +191,12 @@ mod tests {
         let mut done = false;
         let out = flipper.feed(dialect, &bytes, &mut done);
         let differs = |(at, (a, b)): (usize, (&u8, &u8))| (a != b).then_some(at);
-        bytes.iter().zip(&out).enumerate().filter_map(differs).collect()
+        bytes
+            .iter()
+            .zip(&out)
+            .enumerate()
+            .filter_map(differs)
+            .collect()
     }
 
     #[test]
@@ -207,12 +218,19 @@ mod tests {
         file.extend([7; 16]);
         assert_eq!(flipped("content", Kind::SendFile, &file), [298]);
         assert_eq!(flipped("1103.client-id", Kind::SendFile, &file), [0]);
-        assert_eq!(flipped("1103.payload-client-id", Kind::SendFile, &file), [23]);
+        assert_eq!(
+            flipped("1103.payload-client-id", Kind::SendFile, &file),
+            [23]
+        );
     }
 
     #[test]
     fn refuses_a_field_that_cannot_be_flipped() {
-        assert!("clientid".parse::<Flip>().is_err_and(|e| e.contains("client-id")));
+        assert!(
+            "clientid"
+                .parse::<Flip>()
+                .is_err_and(|e| e.contains("client-id"))
+        );
         assert!("x.version".parse::<Flip>().is_err());
     }
 }

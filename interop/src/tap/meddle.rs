@@ -4,7 +4,7 @@
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Instant;
 
-use crate::frame::{Direction, Kind};
+use crate::message::{Direction, Kind};
 
 /// Looks at the messages of one client's run and changes them on the way. One value sees all
 /// connections of the run; the two directions of a connection call it in turn.

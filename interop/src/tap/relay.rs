@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use socket2::SockRef;
 
-use crate::frame::Direction;
+use crate::message::Direction;
 use crate::record::{End, Ended, Stream};
 use crate::tap::flip::Flipper;
 use crate::tap::meddle::{Fate, Meddle};
@@ -162,7 +162,12 @@ impl<'a> Moving<'a> {
     fn pump(&mut self, to: &TcpStream) {
         loop {
             match self.read() {
-                Ok(Some(steps)) => self.perform(steps, to),
+                Ok(Some(steps)) => {
+                    self.perform(steps, to);
+                    if self.lane.aborted.load(Ordering::SeqCst) {
+                        return;
+                    }
+                }
                 Ok(None) => {
                     if self.lane.aborted.load(Ordering::SeqCst) {
                         return;
@@ -310,7 +315,11 @@ impl<'a> Moving<'a> {
             match step {
                 Step::Write(bytes) => self.write(&bytes, to),
                 Step::Hold(gate) => {
-                    gate.pass(self.lane.shared.deadline);
+                    if !gate.pass(self.lane.shared.deadline) {
+                        // Nothing may move at the deadline that did not move before it.
+                        self.lane.aborted.store(true, Ordering::SeqCst);
+                        return;
+                    }
                 }
                 Step::Cut => self.end_delivery(to),
                 Step::EndOther => {
@@ -370,7 +379,10 @@ impl<'a> Moving<'a> {
         let order = self.lane.shared.next();
         let direction = self.lane.direction;
         self.lane.shared.record(self.lane.number, |connection| {
-            connection.passage_mut(direction).sent.push(bytes, order, full);
+            connection
+                .passage_mut(direction)
+                .sent
+                .push(bytes, order, full);
         });
     }
 

@@ -1,7 +1,8 @@
 //! Finds messages in a stream while it passes, in whatever pieces it comes.
 
 use crate::dialect::Dialect;
-use crate::frame::{self, Direction, Kind};
+use crate::frame;
+use crate::message::{Direction, Kind};
 
 /// A part of a message that is complete enough to be looked at.
 #[derive(Debug, PartialEq, Eq)]
@@ -97,12 +98,20 @@ mod tests {
             let mut payload = vec![1; fixed];
             payload.extend([2; 48]);
             let mut stream = frame::request(&dialect, Kind::SendFile, &[3; 16], &payload);
-            stream.extend(frame::request(&dialect, Kind::CksumRight, &[4; 16], &[5; 271]));
+            stream.extend(frame::request(
+                &dialect,
+                Kind::CksumRight,
+                &[4; 16],
+                &[5; 271],
+            ));
             for size in [1, 2, 23, 24, 100, stream.len()] {
                 let mut tracker = Tracker::new(Direction::Request);
                 let mut heads = Vec::new();
                 let mut content = Vec::new();
-                for piece in stream.chunks(size).flat_map(|part| tracker.feed(&dialect, part)) {
+                for piece in stream
+                    .chunks(size)
+                    .flat_map(|part| tracker.feed(&dialect, part))
+                {
                     match piece {
                         Piece::Head { kind, bytes } => heads.push((kind, bytes.len())),
                         Piece::Content { offset, bytes } => {

@@ -64,13 +64,11 @@ pub(super) fn open(
     let tables: i64 =
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     match found {
-        0 if tables == 0 => {
-            if !is_new()? {
-                return Err(StoreError::DatabaseMissing {
-                    path: path.to_owned(),
-                });
-            }
-        }
+        0 if tables == 0 => is_new()?
+            .then_some(())
+            .ok_or_else(|| StoreError::DatabaseMissing {
+                path: path.to_owned(),
+            })?,
         _ if found > KNOWN => {
             return Err(StoreError::NewerDatabase {
                 path: path.to_owned(),

@@ -71,15 +71,18 @@ void Peer::expect_end() {
     }
 }
 
-void Peer::discard(std::size_t limit) {
+std::size_t Peer::discard(std::size_t limit) {
     std::size_t done = 0;
     for (Bytes piece = read_once(); !piece.empty() && done < limit; piece = read_once()) {
         done += piece.size();
     }
+    return done;
 }
 
-bool Peer::is_silent() {
-    return !can_read(socket_.get(), moment);
+void Peer::expect_no_other_connection() {
+    if (can_read(listener_.get(), moment)) {
+        throw std::runtime_error("server: the client opened its next connection too early");
+    }
 }
 
 void Peer::send(const Bytes& bytes) {
@@ -103,12 +106,16 @@ void Peer::respond(Response kind, const Bytes& payload) {
 void Peer::respond_in_two_pieces(Response kind, const Bytes& payload) {
     send(encode(dialect_, ResponseHeader{protocol_version, dialect_.code(kind),
                                          static_cast<std::uint32_t>(payload.size())}));
-    is_silent();
+    pause();
     send(payload);
 }
 
 void Peer::end_sending() {
     ::shutdown(socket_.get(), SHUT_WR);
+}
+
+void Peer::pause() const {
+    ::poll(nullptr, 0, moment);
 }
 
 void Peer::reset() {
@@ -157,7 +164,7 @@ void ScriptedServer::serve() {
             if (!socket.is_open()) {
                 throw std::runtime_error("server: no connection");
             }
-            Peer peer(std::move(socket), dialect_);
+            Peer peer(std::move(socket), listener_, dialect_);
             script(peer);
         }
         if (can_read(listener_.get(), 0)) {

@@ -22,7 +22,9 @@ namespace tests {
 // or when something else comes than was expected.
 class Peer {
   public:
-    Peer(FileDescriptor socket, const Dialect& dialect) : socket_(std::move(socket)), dialect_(dialect) {}
+    // `listener` is only looked at.
+    Peer(FileDescriptor socket, const FileDescriptor& listener, const Dialect& dialect)
+        : socket_(std::move(socket)), listener_(listener), dialect_(dialect) {}
 
     struct RequestSeen {
         RequestHeader header;
@@ -35,20 +37,23 @@ class Peer {
     // Reads a whole request and insists on its kind.
     RequestSeen expect(Request kind);
     void expect_end();
-    // Reads until the client goes or so many bytes are read.
-    void discard(std::size_t limit);
-    // True if nothing comes for a moment: for what must not be sent.
-    bool is_silent();
+    // Reads until the client goes or so many bytes are read, and returns how many.
+    std::size_t discard(std::size_t limit);
+    // The client must not have opened its next connection, nor open it in the next moment.
+    void expect_no_other_connection();
     void send(const Bytes& bytes);
     void respond(Response kind, const Bytes& payload);
     // Header, then the payload after a pause, so that one read does not get both.
     void respond_in_two_pieces(Response kind, const Bytes& payload);
     void end_sending();
+    // Lets the client write into full buffers for a moment.
+    void pause() const;
     // Closes so that the client sees a reset.
     void reset();
 
   private:
     FileDescriptor socket_;
+    const FileDescriptor& listener_;
     const Dialect& dialect_;
 };
 

@@ -144,6 +144,47 @@ TEST_CASE("2.10: a refusal in the middle of the content, and the connection with
     }
 }
 
+TEST_CASE("2.10: a refusal and a reset while the client is held in a write") {
+    Scene scene("seed");
+    scene.known();
+    scene.go({[&](Peer& peer) {
+                  scene.exchanges_key(peer);
+                  peer.read(request_header_size);
+                  peer.pause();
+                  scene.refuse(peer);
+                  peer.reset();
+              },
+              [&](Peer& peer) {
+                  scene.receives(peer);
+                  scene.is_right_and_closes(peer);
+              }},
+             {scene.file("f", std::string(32 * 1024 * 1024, 'x'))});
+    INFO(scene.error_text);
+    CHECK(scene.exit_code == ExitCode::done);
+    CHECK(count(scene.error_text, error_line) == 1);
+}
+
+TEST_CASE("2.10: the client stops sending when it is refused, though the server reads on") {
+    const std::size_t size = 64 * 1024 * 1024;
+    Scene scene("seed");
+    scene.known();
+    std::size_t sent = 0;
+    scene.go({[&](Peer& peer) {
+                  scene.exchanges_key(peer);
+                  peer.read(request_header_size);
+                  scene.refuse(peer);
+                  sent = peer.discard(2 * size);
+              },
+              [&](Peer& peer) {
+                  scene.receives(peer);
+                  scene.is_right_and_closes(peer);
+              }},
+             {scene.file("f", std::string(size, 'x'))});
+    CHECK(scene.exit_code == ExitCode::done);
+    // What is in the buffers of the two sockets is sent all the same.
+    CHECK(sent < size / 2);
+}
+
 TEST_CASE("2.10: a refusal that ends the connection after the whole request") {
     Scene scene("seed");
     scene.known();

@@ -184,35 +184,36 @@ TEST_CASE("--connection-per-request") {
             scene.options.connection_per_request = true;
             scene.options.habits = habits ? Habits() : Habits::none();
             const bool closes = scene.dialect.after_right.close;
-            std::vector<ScriptedServer::Script> scripts = {[&](Peer& peer) {
-                                                               scene.registers(peer);
-                                                               peer.expect_end();
-                                                           },
-                                                           [&](Peer& peer) {
-                                                               scene.exchanges_key(peer);
-                                                               peer.expect_end();
-                                                           },
-                                                           [&](Peer& peer) {
-                                                               scene.receives_wrong(peer);
-                                                               peer.expect_end();
-                                                           },
-                                                           [&](Peer& peer) {
-                                                               // Until this connection has ended the next
-                                                               // 1103 must not come.
-                                                               peer.expect(Request::cksum_wrong);
-                                                               peer.expect_end();
-                                                           },
-                                                           [&](Peer& peer) {
-                                                               scene.receives(peer);
-                                                               peer.expect_end();
-                                                           },
-                                                           [&](Peer& peer) {
-                                                               peer.expect(Request::cksum_right);
-                                                               if (closes) {
-                                                                   peer.end_sending();
-                                                               }
-                                                               peer.expect_end();
-                                                           }};
+            std::vector<ScriptedServer::Script> scripts;
+            scripts.push_back([&](Peer& peer) {
+                scene.registers(peer);
+                peer.expect_end();
+            });
+            scripts.push_back([&](Peer& peer) {
+                scene.exchanges_key(peer);
+                peer.expect_end();
+            });
+            scripts.push_back([&](Peer& peer) {
+                scene.receives_wrong(peer);
+                peer.expect_end();
+            });
+            scripts.push_back([&](Peer& peer) {
+                // Until this connection has ended the next 1103 must not come.
+                peer.expect(Request::cksum_wrong);
+                peer.expect_end();
+                peer.expect_no_other_connection();
+            });
+            scripts.push_back([&](Peer& peer) {
+                scene.receives(peer);
+                peer.expect_end();
+            });
+            scripts.push_back([&](Peer& peer) {
+                peer.expect(Request::cksum_right);
+                if (closes) {
+                    peer.end_sending();
+                }
+                peer.expect_end();
+            });
             scene.go(scripts, {scene.file("f")});
             INFO(scene.error_text);
             CHECK(scene.exit_code == ExitCode::done);

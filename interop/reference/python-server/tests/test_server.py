@@ -393,6 +393,16 @@ def test_1106_deletes_what_waits(backup: Backup) -> None:
     assert backup.running.verified() == {"a": b"old"}
 
 
+def test_a_verdict_after_1104_does_not_touch_the_verified_version(backup: Backup) -> None:
+    if backup.dialect.after_right.close:
+        pytest.skip("the connection ends after 1104")
+    backup.upload("a", b"abc")
+    backup.peer.send(verdict(backup.id, 1104, "a") + verdict(backup.id, 1105, "a"))
+    backup.give_up("a", backup.peer)
+    assert backup.running.verified() == {"a": b"abc"}
+    backup.right("a")
+
+
 def test_the_connection_after_1106(backup: Backup) -> None:
     backup.peer.send(verdict(backup.id, 1106, "a"))
     if backup.dialect.after_give_up.answer == "refused":
@@ -537,6 +547,12 @@ def test_parallel_uploads_of_one_client(backup: Backup) -> None:
 
 
 # ---- the server itself -------------------------------------------------------------------------------------
+
+
+def test_socket_options(backup: Backup) -> None:
+    assert backup.running.server.socket.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR)
+    (connection,) = backup.running.server._connections
+    assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_an_idle_connection_is_ended(running: Running) -> None:

@@ -120,6 +120,23 @@ async fn symbolic_links_are_not_followed_out_of_the_store() {
     verify(&store, "a", None).await;
     assert_eq!(fs::read_to_string(&outside).expect("readable"), "untouched");
     assert!(fs::symlink_metadata(&placed).expect("there").is_file());
+
+    // Nor in the place of a client's folder: the content waits where it is safe.
+    let client = placed.parent().expect("a folder");
+    let elsewhere = tempfile::tempdir().expect("a temporary folder");
+    let aside = folder.root.path().join("aside");
+    fs::rename(client, &aside).expect("moved away");
+    symlink(elsewhere.path(), client).expect("linked");
+    upload(&store, ALICE, "a", "three").await;
+    assert_eq!(verify(&store, "a", None).await, Judged::Honoured);
+    assert!(files(elsewhere.path()).is_empty());
+    assert_eq!(folder.incoming(), ["three"]);
+    drop(store);
+    fs::remove_file(client).expect("removed");
+    fs::rename(&aside, client).expect("moved back");
+    drop(folder.open());
+    assert_eq!(folder.verified(), pairs([("a", "three")]));
+
     // What clients back up is nobody else's business.
     let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
     assert_eq!(mode(&placed), 0o600);

@@ -258,6 +258,7 @@ impl Machine {
     }
 
     fn on_connected(&mut self) {
+        // A verdict is outstanding on its own connection or not at all.
         self.confirm(Confirmation::Unconfirmed);
         self.connected = true;
         self.refused_here = false;

@@ -1,0 +1,192 @@
+//! Scripted peers: a server and a client that do everything right, and one thing wrong on demand.
+//!
+//! They exist to examine the examiner: with no fault every cell passes, and with a fault the cell
+//! that is about it fails. They share the examiner's own frames and oracle, so they say nothing about
+//! the protocol; that is what the independent peers are for.
+
+mod client;
+mod server;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{Args, Subcommand};
+
+use crate::dialect::Dialect;
+
+/// Which peer to play.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Play {
+    /// A server
+    Server(ServerArguments),
+    /// A client
+    Client(ClientArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServerArguments {
+    #[arg(long, default_value = "127.0.0.1:0")]
+    listen: String,
+    #[arg(long)]
+    data: PathBuf,
+    #[arg(long, default_value = "seed", value_parser = Dialect::find)]
+    dialect: Dialect,
+    /// What it does wrong
+    #[arg(long)]
+    fault: Option<ServerFault>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ClientArguments {
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    #[arg(long)]
+    server: String,
+    #[arg(long)]
+    name: String,
+    #[arg(long)]
+    identity: PathBuf,
+    #[arg(long, default_value = "seed", value_parser = Dialect::find)]
+    dialect: Dialect,
+    #[arg(long)]
+    connection_per_request: bool,
+    #[arg(long)]
+    send_as: Option<String>,
+    /// What it does wrong
+    #[arg(long)]
+    fault: Option<ClientFault>,
+}
+
+/// Plays a peer; the value is its exit code.
+pub(crate) fn run(play: Play) -> u8 {
+    match play {
+        Play::Server(arguments) => server::run(arguments),
+        Play::Client(arguments) => client::run(arguments),
+    }
+}
+
+macro_rules! faults {
+    ($(#[$meta:meta])* $name:ident { $($(#[$of:meta])* $variant:ident = $slug:literal,)+ }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(crate) enum $name {
+            $($(#[$of])* $variant,)+
+        }
+
+        impl FromStr for $name {
+            type Err = String;
+
+            fn from_str(text: &str) -> Result<Self, String> {
+                match text {
+                    $($slug => Ok(Self::$variant),)+
+                    _ => Err(format!("'{text}' is none of {}", [$($slug),+].join(", "))),
+                }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(match self {
+                    $(Self::$variant => $slug,)+
+                })
+            }
+        }
+    };
+}
+
+faults! {
+    /// What a played server can do wrong.
+    ServerFault {
+        /// zlib's CRC-32 for the cksum.
+        ZlibCksum = "zlib-cksum",
+        /// The checksum of the encrypted content.
+        CksumOfContent = "cksum-of-content",
+        /// The size of the plaintext in 2103.
+        PlainContentSize = "plain-content-size",
+        /// Header and payload of a response in two writes.
+        TwoWrites = "two-writes",
+        /// 2101 to 1105.
+        Answers1105 = "answers-1105",
+        /// Does the contrary of what the dialect says about the connection after 1104.
+        ContraryAfterRight = "contrary-after-right",
+        /// Ends a connection with a reset after 1104.
+        ResetAfterRight = "reset-after-right",
+        /// Keeps what 1106 ended.
+        KeepsGivenUp = "keeps-given-up",
+        /// Keeps what 1105 ended.
+        KeepsDropped = "keeps-dropped",
+        /// Writes a new version over the verified one.
+        OverwritesVerified = "overwrites-verified",
+        /// Throws waiting uploads away when it starts.
+        ForgetsWaiting = "forgets-waiting",
+        /// One AES key for all.
+        SameKey = "same-key",
+        /// OAEP with SHA-256.
+        OaepSha256 = "oaep-sha256",
+        /// Keeps the AES key in the connection alone.
+        KeyInConnection = "key-in-connection",
+        /// Registers a name again.
+        RegistersTwice = "registers-twice",
+        /// Answers 2103 over nothing when content does not decrypt.
+        ReceivedNothing = "received-nothing",
+        /// Ends when a client vanishes in a message.
+        DiesOfCut = "dies-of-cut",
+        /// Reads a message with one read.
+        OneRead = "one-read",
+        /// Pads responses with zeros to 1024 bytes.
+        PadsResponses = "pads-responses",
+        /// Stores no empty files.
+        NoEmptyFiles = "no-empty-files",
+        /// Echoes the base name.
+        EchoesBaseName = "echoes-base-name",
+    }
+}
+
+faults! {
+    /// What a played client can do wrong.
+    ClientFault {
+        /// 1104 whatever the cksum.
+        AlwaysRight = "always-right",
+        /// One transmission more than the dialect allows.
+        OneMore = "one-more",
+        /// One transmission less.
+        OneLess = "one-less",
+        /// 1105 in a write of its own.
+        Apart = "apart",
+        /// A reset at the end.
+        Resets = "resets",
+        /// Bytes behind the NUL of a name that are not zero.
+        Uncleared = "uncleared",
+        /// The first block encrypted under an IV that is not zero.
+        Iv = "iv",
+        /// Sends the file without encryption.
+        Plain = "plain",
+        /// Reads the file in text mode.
+        TextMode = "text-mode",
+        /// Public exponent 3.
+        Exponent = "exponent",
+        /// Keeps another private key than the one it uses.
+        OtherKey = "other-key",
+        /// An info file that everyone can read.
+        OpenInfo = "open-info",
+        /// Registers again although it is known.
+        RegistersAgain = "registers-again",
+        /// Goes on with 1101 after its name was refused.
+        GoesOn = "goes-on",
+        /// Reads a response with one read.
+        OneRead = "one-read",
+        /// No verdict.
+        Silent = "silent",
+        /// Exit code 0 whatever happens.
+        ExitsWell = "exits-well",
+        /// Header and payload in two writes.
+        TwoWrites = "two-writes",
+        /// Two 1103 without a 1105 between them.
+        NoVerdictBetween = "no-verdict-between",
+        /// The content size of the plaintext.
+        PlainContentSize = "plain-content-size",
+        /// One key exchange for all files.
+        OneKey = "one-key",
+    }
+}
