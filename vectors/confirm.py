@@ -85,6 +85,7 @@ def confirm(decodes: str, dialect: Dialect, group: Group, test: Test) -> None:
         return
     if test["result"] == "valid":
         expect(again == test["bytes"], f"encodes to {str(again)[:200]}")
+        expect(not is_reception_only(dialect, fields), "is what nobody sends in the dialect")
     else:
         differs = again != test["bytes"]
         unusual = fields.get("header", fields).get("version") != 3 or is_reception_only(dialect, fields)

@@ -36,6 +36,8 @@ def confirm(dialect: Dialect, group: Fields, test: Fields, decrypt: Callable[[by
     gathered.update(content=content.hex(), plaintext=plaintext.hex())
     expect(gathered == test["fields"], f"gathers {gathered}")
     expect(len(plaintext) == first["original_size"], "the original size is another")
+    senders = {fields["header"]["client_id"] for fields in receiver.seen}
+    expect(len(senders) == 1, f"comes from {len(senders)} clients")
     again = [reader.encoded_request(dialect, fields).hex() for fields in receiver.seen]
     same = again == [message["bytes"] for message in test["messages"]]
     expect(same == (test["result"] == "valid"), "valid is what a sender writes, and acceptable what it does not")

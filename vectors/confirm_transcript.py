@@ -27,6 +27,9 @@ def confirm(
     """Fails with an AssertionError that says at which step what is wrong."""
     client, file = group["client"], group["file"]
     at = Walk(dialect, test["steps"])
+    if "taken" in client:
+        turned_away(at, client)
+        return
     begin(at, group, unwrap)
 
     key, plaintext = bytes.fromhex(group["aes_key"]), bytes.fromhex(file["plaintext"])
@@ -56,6 +59,19 @@ def confirm(
         judged(at, group, verdict, after)
         if verdict != "cksum_wrong":
             break
+    if at.open:
+        at.ends("client", "server")
+    at.finish()
+
+
+def turned_away(at: Walk, client: Fields) -> None:
+    """The name is another client's: 2101 in every dialect, and with a client ID it is the zeros of the header."""
+    nobody = "00" * 16
+    expect(not client["known"], "known under the name, and not")
+    places(at.message("client", "register", {"name": client["name"]}, header_id=nobody), [])
+    carried = {"client_id": nobody} if at.dialect["refused_payload"] == "client-id" else {}
+    places(at.message("server", "refused", carried), [])
+    at.answered()
     if at.open:
         at.ends("client", "server")
     at.finish()

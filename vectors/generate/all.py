@@ -24,6 +24,7 @@ import modified_request
 import modified_response
 import modified_talk
 import name
+import name_taken
 import packets
 import public_key
 import reconnect
@@ -82,6 +83,7 @@ SCRIPTS = (
     reconnecting,
     reconnecting_refused,
     refused_try,
+    name_taken,
     three_packets,
     modified_talk,
 )

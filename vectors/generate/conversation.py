@@ -40,12 +40,14 @@ class Conversation:
         *,
         known: bool,
         former_id: bytes | None = None,
+        taken: bool = False,
         plaintext: bytes = PLAINTEXT,
         aes_key: bytes = AES_KEY,
     ) -> None:
         self.d = d
         self.known = known
         self.former_id = former_id
+        self.taken = taken
         self.plaintext = plaintext
         self.aes_key = aes_key[: d.data["aes_key_size"]]
         self.content = encrypt(self.aes_key, plaintext)
@@ -55,9 +57,11 @@ class Conversation:
 
     def shared(self) -> dict[str, Any]:
         """The parameters of the group."""
-        former = {"former_id": self.former_id.hex()} if self.former_id else {}
+        rest: dict[str, Any] = {"former_id": self.former_id.hex()} if self.former_id else {}
+        if self.taken:
+            rest["taken"] = True
         return {
-            "client": {"name": CLIENT_NAME, "client_id": ALICE.hex(), "known": self.known, **former},
+            "client": {"name": CLIENT_NAME, "client_id": ALICE.hex(), "known": self.known, **rest},
             "key_use": LABEL,
             "private_key": private_der(ALICE_KEY).hex(),
             "public_key": public_der(ALICE_KEY).hex(),
@@ -74,6 +78,12 @@ class Conversation:
     def register(self) -> None:
         self._request(NO_ID, "register", self.d.name_field(CLIENT_NAME), {"name": CLIENT_NAME}, [])
         self._response("registered", ALICE, {"client_id": ALICE.hex()}, [("client_id", 0, 16)])
+
+    def register_and_be_refused(self) -> None:
+        """2101, also where there is a general error; with a client ID it is that of the header, which is none."""
+        self._request(NO_ID, "register", self.d.name_field(CLIENT_NAME), {"name": CLIENT_NAME}, [])
+        with_id = self.d.data["refused_payload"] == "client-id"
+        self._response("refused", NO_ID if with_id else b"", {"client_id": NO_ID.hex()} if with_id else {}, [])
 
     def exchange_keys(self) -> None:
         der = public_der(ALICE_KEY)
@@ -246,6 +256,11 @@ NOTES = {
     "KnownClient": (
         "Functionality",
         "A second run begins at 1101, under the stored client ID (PROTOCOL.md 4.5). The server makes a new AES key.",
+    ),
+    "NameTaken": (
+        "Functionality",
+        "1100 with a name that another client holds is refused with 2101 (PROTOCOL.md 2.9, 10.6). No ID but that of the"
+        " request's header may come back: it would be another's credential.",
     ),
     "Repeat": (
         "Functionality",
