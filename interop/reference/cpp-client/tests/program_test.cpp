@@ -41,14 +41,14 @@ Outcome run_program(const TemporaryFolder& folder, const std::string& arguments)
 void take_backup(Peer& peer, const Dialect& dialect, bool is_known, SendFile& sent, Bytes& content) {
     if (!is_known) {
         peer.expect(Request::register_client);
-        peer.respond(Response::registered, encode_registered(id));
+        peer.respond(Response::registered, encode_client_id(id));
     }
-    const Bytes key = decode_send_public_key(peer.expect(Request::send_public_key).payload).public_key;
-    peer.respond(Response::aes_key, encode(AesKeyMessage{id, wrap_key(key, aes_key)}));
-    const Peer::RequestSeen seen = peer.expect(Request::send_file);
-    const auto split = seen.payload.begin() + static_cast<std::ptrdiff_t>(send_file_fixed_size(dialect));
-    sent = decode_send_file(dialect, seen.header, Bytes(seen.payload.begin(), split));
-    content = decrypt_content(aes_key, Bytes(split, seen.payload.end()));
+    const Bytes key =
+        decode_send_public_key(dialect, peer.expect(Request::send_public_key).payload).public_key;
+    peer.respond(Response::aes_key, encode(dialect, AesKeyMessage{id, wrap_key(key, aes_key)}));
+    const Peer::FileSeen file = peer.expect_file();
+    sent = file.message;
+    content = decrypt_content(aes_key, file.content);
     peer.respond(Response::file_received,
                  encode(dialect, FileReceived{id, sent.content_size, sent.name, 930766865U}));
     peer.expect(Request::cksum_right);
@@ -132,7 +132,7 @@ TEST_CASE("program: what is wrong before anything is sent") {
 
     folder.write("transfer.info", "127.0.0.1:1\nalice\nf\n");
     folder.write("me.info", "bob\n" + std::string(32, '0') + "\n" +
-                                encode_base64(RsaKeyPair::generate().pkcs8()) + "\n");
+                                encode_base64(RsaKeyPair::generate(short_public_key).pkcs8()) + "\n");
     const Outcome other = run_program(folder, "");
     CHECK(other.exit_code == 1);
     CHECK(other.errors.find("belongs to the client bob") != std::string::npos);

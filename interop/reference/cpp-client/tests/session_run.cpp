@@ -27,7 +27,9 @@ class Captured {
 }  // namespace
 
 SessionRun::SessionRun(const Dialect& dialect_spoken)
-    : dialect(dialect_spoken), new_key(RsaKeyPair::generate()), client_is_done_(client_done_.get_future()) {
+    : dialect(dialect_spoken),
+      new_key(RsaKeyPair::generate(dialect_spoken.public_key_sizes.back())),
+      client_is_done_(client_done_.get_future()) {
     options.timeout = Milliseconds(10000);
 }
 

@@ -24,7 +24,7 @@ namespace {
 const std::string id_text = "0123456789abcdef0123456789abcdef";
 
 const RsaKeyPair& test_key() {
-    static const RsaKeyPair key = RsaKeyPair::generate();
+    static const RsaKeyPair key = RsaKeyPair::generate(short_public_key);
     return key;
 }
 
@@ -182,7 +182,6 @@ TEST_CASE("command line") {
                                                          {"--timeout", "nan"},
                                                          {"--timeout", "1s"},
                                                          {"--timeout", "-1"},
-                                                         {"--send-as", std::string(255, 'a')},
                                                          {"--file", "a", "--file", "b", "--send-as", "c"}};
     for (const auto& arguments : wrong) {
         INFO(arguments.front());
