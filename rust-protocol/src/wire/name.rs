@@ -143,12 +143,12 @@ impl AsRef<str> for Name {
 
 /// The base name of a path as some platform writes it: what follows the last `/` or `\`.
 ///
-/// `None` if no file can be stored under it: it is empty, `.`, `..`, or the *whole* name has a
+/// `None` if no file can be stored under it: it is empty, `.`, `..`, or has a
 /// control character (PROTOCOL.md 7.4).
 #[must_use]
 pub fn base_name(path: &str) -> Option<&str> {
     let base = path.rsplit(['/', '\\']).next()?;
-    let usable = !matches!(base, "" | "." | "..") && !path.chars().any(char::is_control);
+    let usable = !matches!(base, "" | "." | "..") && !base.chars().any(char::is_control);
     usable.then_some(base)
 }
 
@@ -241,7 +241,7 @@ mod tests {
             ("..", None),
             (r"..\..", None),
             ("a\n", None),
-            ("di\u{7}r/a", None),
+            ("di\u{7}r/a", Some("a")),
         ] {
             assert_eq!(base_name(path), base, "{path:?}");
         }
