@@ -32,7 +32,7 @@ def base_name(file_name: str) -> str:
     base = re.split(r"[/\\]", file_name)[-1]
     if base in ("", ".", ".."):
         raise BadFileName("no base name")
-    if any(unicodedata.category(character) == "Cc" for character in file_name):
+    if any(unicodedata.category(character) == "Cc" for character in base):
         raise BadFileName("a control character")
     return base
 
