@@ -105,6 +105,12 @@ impl Auto {
         self.candidates.first().cloned().unwrap_or_default()
     }
 
+    /// The bases that it was given.
+    #[must_use]
+    pub fn bases(&self) -> &[Dialect] {
+        self.candidates.get(..self.bases).unwrap_or_default()
+    }
+
     /// Whether what was learned before of this client was recalled.
     pub(super) fn knows(&self, client: ClientId) -> bool {
         self.whose == Some(client)
@@ -361,6 +367,10 @@ impl FileLayout {
             return false;
         };
         let content = dialect.byte_order.read_u32(*content);
+        // Zeros are no content size, but the padding of a short name that is taken for one.
+        if content == 0 {
+            return false;
+        }
         let Some(order) = self.packets else {
             return content == size;
         };
