@@ -25,7 +25,7 @@ ExitCode Session::run(const std::vector<FileJob>& jobs) {
             send_job(job);
         }
         if (pending_) {
-            settle_pending(await_end(Request::cksum_right));
+            settle_pending(await_end(pending_->verdict));
         }
     } catch (const std::exception&) {
         settle_pending(Outcome::unconfirmed);
@@ -144,15 +144,14 @@ void Session::send_until_right(const FileJob& job, const SourceFile& file) {
     for (unsigned sent = 1;; ++sent) {
         std::uint32_t cksum = 0;
         const FileReceived answer = send_file(job, file, leading, cksum);
-        const Report result{job.name, file.size(), cksum};
         if (answer.cksum == cksum) {
-            judge_right(result);
+            judge(Report{Request::cksum_right, job.name, file.size(), cksum});
             return;
         }
         std::cerr << "cksum of " << printable(job.name) << " is " << cksum << ", the server's "
                   << answer.cksum << " (transmission " << sent << " of " << dialect_.transmissions << ")\n";
         if (sent == dialect_.transmissions) {
-            give_up(result);
+            judge(Report{Request::give_up, job.name, file.size(), cksum});
             return;
         }
         send_again(job.name, leading);

@@ -43,7 +43,9 @@ class Session {
     ExitCode run(const std::vector<FileJob>& jobs);
 
   private:
+    // A file that was judged, with its last verdict: 1104 or 1106.
     struct Report {
+        Request verdict;
         std::string name;
         std::uint64_t size;
         std::uint32_t cksum;
@@ -79,9 +81,8 @@ class Session {
 
     // Verdicts and reports (session_verdicts.cpp).
     Bytes verdict_request(Request verdict, const std::string& name) const;
-    void judge_right(const Report& result);
+    void judge(const Report& result);
     void send_again(const std::string& name, Bytes& leading);
-    void give_up(const Report& result);
     Outcome deliver(Request verdict, const std::string& name);
     Outcome read_verdict_answer(Request verdict);
     Outcome await_end(Request verdict);
@@ -101,7 +102,7 @@ class Session {
     bool has_key_ = false;              // the AES key came with the reconnect, for the first file
     std::unique_ptr<Channel> channel_;  // null between connections
     bool after_refusal_ = false;        // the last answer on this connection was a refusal
-    std::unique_ptr<Report> pending_;   // a 1104 on this connection that nothing has confirmed yet
+    std::unique_ptr<Report> pending_;   // a verdict on this connection that nothing has confirmed yet
     bool pending_in_doubt_ = false;     // a refusal has come since
     ExitCode result_ = ExitCode::done;
 };

@@ -26,17 +26,17 @@ Bytes Session::verdict_request(Request verdict, const std::string& name) const {
                           encode(dialect_, Verdict{identity_->client_id, name}));
 }
 
-// --- The three verdicts ---
+// --- The verdicts ---
 
-// 1104.
-void Session::judge_right(const Report& result) {
-    const AfterVerdict& after = dialect_.after_right;
+// 1104 or 1106.
+void Session::judge(const Report& result) {
+    const AfterVerdict& after = dialect_.after(result.verdict);
     if (connection_per_request_ || after.close || after.answer != VerdictAnswer::none) {
-        report(result, deliver(Request::cksum_right, result.name));
+        report(result, deliver(result.verdict, result.name));
         return;
     }
     // The answer to the next request confirms the verdict, or the end of the session does.
-    open().send(verdict_request(Request::cksum_right, result.name));
+    open().send(verdict_request(result.verdict, result.name));
     pending_ = std::make_unique<Report>(result);
 }
 
@@ -53,15 +53,6 @@ void Session::send_again(const std::string& name, Bytes& leading) {
     } else {
         open().send(verdict_request(Request::cksum_wrong, name));
     }
-}
-
-// 1106.
-void Session::give_up(const Report& result) {
-    warn_if_unconfirmed(deliver(Request::give_up, result.name) == Outcome::unconfirmed);
-    print_line(result.name, result.size, std::to_string(result.cksum), "given-up");
-    fail("gave up " + printable(result.name) + " after " + std::to_string(dialect_.transmissions) +
-             " wrong cksums",
-         ExitCode::gave_up);
 }
 
 // --- How they are confirmed ---
@@ -163,13 +154,21 @@ Session::Outcome Session::await_end(Request verdict) {
 
 void Session::report(const Report& report, Outcome outcome) {
     const std::string cksum = std::to_string(report.cksum);
+    warn_if_unconfirmed(outcome == Outcome::unconfirmed);
+    if (report.verdict == Request::give_up) {
+        // Refused or not, the file is not stored.
+        print_line(report.name, report.size, cksum, "given-up");
+        fail("gave up " + printable(report.name) + " after " + std::to_string(dialect_.transmissions) +
+                 " wrong cksums",
+             ExitCode::gave_up);
+        return;
+    }
     switch (outcome) {
         case Outcome::confirmed:
             print_line(report.name, report.size, cksum, "verified");
             break;
         case Outcome::unconfirmed:
             print_line(report.name, report.size, cksum, "unconfirmed");
-            warn_if_unconfirmed(true);
             break;
         case Outcome::refused:
             print_line(report.name, report.size, cksum, "refused");

@@ -171,9 +171,9 @@ void check_packets(const Dialect& dialect, const json& group, const json& test) 
 std::string checked_base_name(const std::string& name) {
     const std::string base = base_name(name);
     bool has_control = false;
-    for (std::size_t i = 0; i < name.size(); ++i) {
-        const auto byte = static_cast<unsigned char>(name[i]);
-        const auto next = static_cast<unsigned char>(i + 1 < name.size() ? name[i + 1] : 0);
+    for (std::size_t i = 0; i < base.size(); ++i) {
+        const auto byte = static_cast<unsigned char>(base[i]);
+        const auto next = static_cast<unsigned char>(i + 1 < base.size() ? base[i + 1] : 0);
         // U+0080 to U+009F are C2 80 to C2 9F.
         has_control =
             has_control || byte < 0x20 || byte == 0x7F || (byte == 0xC2 && next >= 0x80 && next < 0xA0);

@@ -104,6 +104,12 @@ std::size_t Peer::discard(std::size_t limit) {
     return done;
 }
 
+void Peer::expect_silence() {
+    if (can_read(socket_.get(), moment)) {
+        throw std::runtime_error("server: the client went on without an answer");
+    }
+}
+
 void Peer::expect_no_other_connection() {
     if (can_read(listener_.get(), moment)) {
         throw std::runtime_error("server: the client opened its next connection too early");

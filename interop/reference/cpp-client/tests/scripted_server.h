@@ -48,6 +48,8 @@ class Peer {
     void expect_end();
     // Reads until the client goes or so many bytes are read, and returns how many.
     std::size_t discard(std::size_t limit);
+    // Nothing must come before the server has answered.
+    void expect_silence();
     // The client must not have opened its next connection, nor open it in the next moment.
     void expect_no_other_connection();
     void send(const Bytes& bytes);

@@ -131,6 +131,29 @@ TEST_CASE("me.info is a secret file, and Me.info is read") {
     CHECK(folder.count_entries() == 2);
 }
 
+TEST_CASE("8.4: the key is read from priv.key where me.info has none") {
+    const TemporaryFolder folder;
+    const WorkingFolder inside(folder.path());
+    const auto write = [](const char* name, const std::string& text) {
+        std::ofstream(name) << text;
+        REQUIRE(::chmod(name, 0600) == 0);
+    };
+    write("me.info", "alice\r\n" + id_text + "\r\n");
+    CHECK_THROWS_AS(load_identity(), LocalError);
+    write("priv.key", wrapped(key_text(), 76, "\r\n"));
+    const std::unique_ptr<Identity> identity = load_identity();
+    REQUIRE(identity);
+    CHECK(identity->client_name == "alice");
+    CHECK((identity->key.pkcs8() == test_key().pkcs8()));
+
+    // The one of me.info is the identity's; what lies beside it does not count.
+    write("me.info", "alice\n" + id_text + "\n" + key_text() + "\n");
+    write("priv.key", "nothing");
+    CHECK((load_identity()->key.pkcs8() == test_key().pkcs8()));
+    write("me.info", "alice\n" + id_text + "\n");
+    CHECK_THROWS_AS(load_identity(), LocalError);
+}
+
 TEST_CASE("a damaged me.info stops the client") {
     const TemporaryFolder folder;
     const WorkingFolder inside(folder.path());
