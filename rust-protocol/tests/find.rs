@@ -11,8 +11,8 @@ use backup_protocol::Dialect;
 use backup_protocol::crypto::KeyPair;
 use backup_protocol::dialect::Modifier;
 use backup_protocol::session::client::{ClientSession, FileOutcome, Knowledge};
-use backup_protocol::session::{ClientError, ClientOptions};
-use backup_protocol::wire::ClientId;
+use backup_protocol::session::{ClientError, ClientOptions, Refusal};
+use backup_protocol::wire::{ClientId, RequestKind};
 use support::{World, name};
 
 static KEY: LazyLock<KeyPair> = LazyLock::new(|| KeyPair::generate(&mut rand::rng()).unwrap());
@@ -278,5 +278,32 @@ fn a_name_that_is_taken_is_that_in_every_dialect() {
         );
         assert_eq!(session.client_id(), None);
         assert_eq!(world.store.clients.len(), 1);
+    }
+}
+
+#[test]
+fn a_file_that_is_refused_in_every_way_is_sent_no_more_often_than_there_are_ways() {
+    for server in Dialect::all() {
+        for discard_limit in [0, u64::MAX] {
+            let mut world = World::new(server);
+            world.discard_limit = discard_limit;
+            world.store.refuse = Some(("send file", Refusal::Limit, u32::MAX));
+            let (_, outcomes) = world.backup(stranger(), &[("a.txt", text(100))]);
+            let request = RequestKind::SendFile;
+            assert_eq!(
+                outcomes,
+                Err(ClientError::Refused { request, tries: 3 }),
+                "{server}"
+            );
+            let connections = world.log.iter().filter(|what| *what == "connect").count();
+            assert!(connections <= 9, "{server}: {:?}", world.log);
+            // With and without client ID and packets, and the likeliest way three times.
+            let verdicts = world
+                .log
+                .iter()
+                .filter(|what| what.contains("cksum"))
+                .count();
+            assert_eq!(verdicts, 0);
+        }
     }
 }

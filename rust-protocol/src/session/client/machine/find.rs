@@ -8,6 +8,13 @@ use super::{Machine, Waiting};
 use crate::dialect::Dialect;
 use crate::wire::{RequestKind, Response};
 
+/// What every server of the family takes in one read, in bytes. With a larger request a server that is
+/// known has met a limit more likely than it has changed its dialect.
+const READ_AT_ONCE: u64 = 1024;
+
+/// Bytes of content up to which a refusal makes a client doubt a dialect that it learned before.
+const DOUBT_LIMIT: u64 = 64 * 1024;
+
 /// Far more connections than a search ever needs.
 const CONNECTIONS: u16 = 100;
 
@@ -57,7 +64,7 @@ impl Machine {
                 }
                 exchange.heard = Heard::Message(bytes);
                 if reaction == Reaction::Understood && !negative {
-                    self.on_understood(&dialect);
+                    self.on_understood(request, &dialect);
                     return self.on_response(request, response, rng);
                 }
                 self.on_not_understood(request, response, rng)
@@ -96,42 +103,77 @@ impl Machine {
         if self.exchange.is_none() {
             return Err(error);
         }
-        if !self.inbox.is_empty() {
-            self.connected = false;
-            return self.find_response(request, true, rng).map_err(|_| error);
-        }
-        let error = self.first_error.get_or_insert(error).clone();
+        let learned = self.is_learned();
         let (Some(search), Some(mut exchange)) = (&mut self.search, self.exchange.take()) else {
             return Err(error);
         };
         self.connected = false;
+        if !self.inbox.is_empty() {
+            // A whole response of some dialect, or a part of one.
+            if let Hearing::Nothing = search.hear(&exchange, &self.inbox, true) {
+                return Err(error);
+            }
+            self.exchange = Some(exchange);
+            return self.find_response(request, true, rng);
+        }
         if let Heard::Message(_) = exchange.heard {
             // What came before was the answer, and not one to the verdict before the request.
             self.wrong_answer = None;
             search.see(exchange);
             return self.on_refused(request);
         }
-        exchange.heard = heard;
-        let after_wrong = exchange.after_wrong;
-        if !search.see(exchange) || self.connections >= CONNECTIONS {
+        if learned && exchange.content_size > READ_AT_ONCE {
             return Err(error);
         }
-        self.adopt_best();
+        exchange.heard = heard;
+        let after_wrong = exchange.after_wrong;
+        let explained = search.see(exchange) && self.connections < CONNECTIONS;
+        let was_refused = self.first_refused == Some(request);
+        if !was_refused {
+            let failure = (error, self.dialect.clone());
+            self.first_failure.get_or_insert(failure);
+        }
+        match self.untried(request).filter(|_| explained) {
+            Some(dialect) => self.dialect = dialect,
+            None if was_refused => {
+                self.adopt_likeliest();
+                return self.on_refused(request);
+            }
+            None => return Err(self.take_failure(request)),
+        }
         if after_wrong && self.dialect.after_wrong.close {
             self.learn_wrong(true);
         }
         self.begin_again(request)
     }
 
-    fn on_understood(&mut self, dialect: &Dialect) {
+    /// The error of the likeliest way to say the request, and back to that dialect.
+    fn take_failure(&mut self, request: RequestKind) -> ClientError {
+        match self.first_failure.take() {
+            Some((error, dialect)) => {
+                self.dialect = dialect;
+                error
+            }
+            None => ClientError::ConnectionLost { request },
+        }
+    }
+
+    fn is_learned(&self) -> bool {
+        self.options.knowledge == Knowledge::Learned
+    }
+
+    fn on_understood(&mut self, request: RequestKind, dialect: &Dialect) {
         let after_wrong = self.exchange.as_ref().is_some_and(|it| it.after_wrong);
         self.understood = true;
         self.answered_here = true;
-        self.first_error = None;
+        // A key is asked for again and again on the way to a file.
+        if !matches!(request, RequestKind::SendPublicKey | RequestKind::Reconnect) {
+            self.first_failure = None;
+            self.first_refused = None;
+        }
         let (Some(search), Some(exchange)) = (&mut self.search, self.exchange.take()) else {
             return;
         };
-        search.step();
         if !search.see(exchange) {
             // The server changed its mind: what was seen before counts no more.
             *search = Search::new(dialect);
@@ -152,7 +194,14 @@ impl Machine {
     ) -> Result<Action, ClientError> {
         self.answered_here = true;
         if let (Some(search), Some(exchange)) = (&mut self.search, &self.exchange) {
+            let learned = self.options.knowledge == Knowledge::Learned;
+            if learned && exchange.content_size > DOUBT_LIMIT {
+                return self.on_response(request, response, rng);
+            }
             search.tried(exchange.sent.clone());
+        }
+        if self.first_failure.is_none() {
+            self.first_refused = Some(request);
         }
         // A server that does not know the code closes (PROTOCOL.md 2.10).
         let by_header = request != RequestKind::SendFile;
@@ -216,17 +265,18 @@ impl Machine {
             if let Some(dialect) = self.untried(request)
                 && self.connections < CONNECTIONS
             {
-                self.speak(&dialect);
+                self.dialect = dialect;
                 self.refused_here = true;
                 return match self.connected && !self.connects_for_each() {
                     true => self.transmit(self.same_step(request)),
                     false => self.begin_again(request),
                 };
             }
-            let understanding = self.search.as_ref().and_then(Search::understanding);
-            if let Some(dialect) = understanding {
-                self.speak(&dialect);
+            // The likeliest way to send the file was not even answered.
+            if self.first_failure.is_some() && request == RequestKind::SendFile {
+                return Err(self.take_failure(request));
             }
+            self.adopt_likeliest();
         }
         self.on_response(request, response, rng)
     }
@@ -269,14 +319,16 @@ impl Machine {
         found
     }
 
-    fn speak(&mut self, dialect: &Dialect) {
-        if let Some(search) = &mut self.search {
-            search.prefer(dialect);
+    /// Goes on with the likeliest dialect if the one that is spoken does not explain what was seen.
+    pub(super) fn adopt_best(&mut self) {
+        if let Some(search) = &self.search
+            && !search.has(&self.dialect)
+        {
+            self.adopt_likeliest();
         }
-        self.dialect = dialect.clone();
     }
 
-    pub(super) fn adopt_best(&mut self) {
+    fn adopt_likeliest(&mut self) {
         if let Some(best) = self.search.as_ref().and_then(Search::best) {
             self.dialect = best.clone();
         }
@@ -309,11 +361,10 @@ impl Machine {
 
     /// Whether the request could be said in another way.
     fn is_guess(&self, request: RequestKind) -> bool {
-        let learned = self.options.knowledge == Knowledge::Learned;
         let one_way = self
             .search
             .as_ref()
             .is_none_or(|search| search.agree(|dialect| self.say(request, dialect)));
-        !learned && !one_way
+        !one_way && !self.is_learned()
     }
 }

@@ -25,8 +25,11 @@ pub(super) struct Machine {
     search: Option<Search>,
     /// The request under way, for the search.
     exchange: Option<Exchange>,
-    /// What the first request came to that the server did not understand: the error, if nothing does.
-    first_error: Option<ClientError>,
+    /// What the likeliest way to say the request under way came to, and in which dialect: the error, if
+    /// no other way is any better.
+    first_failure: Option<(ClientError, Dialect)>,
+    /// The request whose likeliest way was refused.
+    first_refused: Option<RequestKind>,
     /// Whether the server understood a request.
     understood: bool,
     /// Whether a checksum was right, so that it is known how the server takes them.
@@ -109,7 +112,8 @@ impl Machine {
             dialect,
             search,
             exchange: None,
-            first_error: None,
+            first_failure: None,
+            first_refused: None,
             understood: false,
             sum_known: false,
             connections: 0,

@@ -13,10 +13,6 @@ use crate::wire::{
 /// larger file is summed in one way first, and in all ways only if it has to be sent again.
 const ALL_SUMS_LIMIT: u32 = 16 * 1024 * 1024;
 
-/// Bytes of content up to which a file that fails makes a client doubt a dialect that it learned before.
-/// With a larger one the server has met a limit more likely than it has changed.
-const DOUBT_LIMIT: u64 = 64 * 1024;
-
 impl Machine {
     pub(super) fn transmit(&mut self, request: RequestKind) -> Result<Action, ClientError> {
         self.skipped = 0;
@@ -108,9 +104,6 @@ impl Machine {
             Request::SendFile(file) => file.size().into(),
             _ => 0,
         };
-        if self.options.knowledge == Knowledge::Learned && content_size > DOUBT_LIMIT {
-            return;
-        }
         let is_file = matches!(message, Request::SendFile(_));
         let file = self.file.as_ref().filter(|_| is_file);
         self.exchange = Some(Exchange {

@@ -240,8 +240,8 @@ impl Exchange {
             }
             // Whoever took other bytes for name and size has neither of them right.
             Response::FileReceived(answer) => self.file.as_ref().is_some_and(|file| {
-                let size = file.echoed_size(dialect);
-                let differs = |got| u64::from(got) != size;
+                let sizes = [file.content_size.into(), file.plain_size];
+                let differs = |got| !sizes.contains(&u64::from(got));
                 answer.file_name != file.name && answer.content_size.is_none_or(differs)
             }),
             _ => true,

@@ -20,6 +20,8 @@ use crate::wire::{Response, VerdictKind};
 
 #[derive(Debug)]
 pub(super) struct Search {
+    /// What the search began with.
+    first: Dialect,
     /// What explains all that was seen, the likeliest first. Never empty.
     candidates: Vec<Dialect>,
     /// The candidates with one more modifier, once they were needed.
@@ -27,7 +29,7 @@ pub(super) struct Search {
     /// Whether what explains all that was seen with one more modifier is among the candidates.
     grown: bool,
     seen: Vec<Observation>,
-    /// The requests of this step, as they were sent, that came to nothing.
+    /// The requests, as they were sent, that came to nothing.
     tried: Vec<Vec<u8>>,
 }
 
@@ -71,6 +73,7 @@ impl Search {
         let mut candidates = vec![first.clone()];
         candidates.extend(SIMPLE.iter().filter(|&other| other != first).cloned());
         Self {
+            first: first.clone(),
             candidates,
             wider: None,
             grown: false,
@@ -84,13 +87,9 @@ impl Search {
         self.candidates.first()
     }
 
-    /// Makes `dialect`, if it is one of the candidates, the likeliest.
-    pub(super) fn prefer(&mut self, dialect: &Dialect) {
-        if let Some(index) = self.candidates.iter().position(|other| other == dialect)
-            && let Some(part) = self.candidates.get_mut(..=index)
-        {
-            part.rotate_right(1);
-        }
+    /// Whether a dialect explains all that was seen.
+    pub(super) fn has(&self, dialect: &Dialect) -> bool {
+        self.candidates.contains(dialect)
     }
 
     /// Whether all candidates agree in something.
@@ -162,32 +161,17 @@ impl Search {
         self.tried.push(sent);
     }
 
-    /// A request was answered: the next one may be said in every way again.
-    pub(super) fn step(&mut self) {
-        self.tried.clear();
-    }
-
     /// The likeliest dialect that says the request, as `say` has it, in a way that was not tried.
     pub(super) fn untried(&mut self, say: impl Fn(&Dialect) -> Option<Vec<u8>>) -> Option<Dialect> {
         let tried = std::mem::take(&mut self.tried);
         let is_new = |dialect: &&Dialect| say(dialect).is_some_and(|it| !tried.contains(&it));
         let mut found = self.candidates.iter().find(is_new).cloned();
-        if found.is_none() && !self.grown {
+        if found.is_none() && !self.grown && !self.looks_simple() {
             self.grow();
             found = self.candidates.iter().find(is_new).cloned();
         }
         self.tried = tried;
         found
-    }
-
-    /// The likeliest candidate whose servers understood what was sent last.
-    pub(super) fn understanding(&self) -> Option<Dialect> {
-        let last = self.seen.iter().rev().find_map(|seen| match seen {
-            Observation::Exchange(exchange) => Some(exchange),
-            _ => None,
-        })?;
-        let understands = |dialect: &&Dialect| last.reaction(dialect) == Reaction::Understood;
-        self.candidates.iter().find(understands).cloned()
     }
 
     fn observe(&mut self, observation: Observation) -> bool {
@@ -223,6 +207,13 @@ impl Search {
             self.grow();
         }
         true
+    }
+
+    /// Whether a dialect that needs no modifier explains all that was seen. Several at once are then not
+    /// worth a try.
+    fn looks_simple(&self) -> bool {
+        let mut candidates = self.candidates.iter();
+        candidates.any(|dialect| *dialect == self.first || Dialect::all().contains(dialect))
     }
 
     /// Adds what explains all that was seen with one more modifier: what has not shown yet may be
