@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help setup build release bindings cpp-client fmt fmt-check lint arrows test test-rust test-python test-cpp \
-	interop ci vectors vectors-check clean
+	interop readme-matrix ci vectors vectors-check clean
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -16,7 +16,7 @@ CPP_CLIENT := $(REFERENCES)/cpp-client
 PYTHON_FOLDERS := $(PY_SERVER) vectors pybindings interop/peers scripts
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 
 # --- set-up -------------------------------------------------------------------------------------
 
@@ -84,6 +84,9 @@ vectors-check: $(VENV)/.ready ## fail if the vectors differ from what the genera
 interop: build ## the matrix: every client against every server, every byte looked at
 	target/release/backup-interop matrix
 	@$(PY) scripts/check_readme.py target/release
+
+readme-matrix: build ## play the matrix and write it into README.md
+	target/release/backup-interop matrix | $(PY) scripts/write_matrix.py
 
 ci: fmt-check lint test interop ## what CI runs
 

@@ -6,7 +6,7 @@ mod support;
 
 use backup_protocol::session::client::{Confirmation, FileOutcome};
 use backup_protocol::session::{ClientError, Refusal};
-use backup_protocol::wire::{ClientId, RequestKind};
+use backup_protocol::wire::{RequestKind, VerdictKind};
 use backup_protocol::{Cksum, Dialect};
 use support::{World, dialect, name, options};
 
@@ -70,7 +70,7 @@ fn backs_up_files_of_every_size_around_a_block() {
 }
 
 #[test]
-fn a_known_client_begins_with_its_key() {
+fn a_known_client_begins_with_a_reconnect_or_its_key() {
     for dialect in Dialect::all() {
         let mut world = World::new(dialect);
         let mut options = options(dialect);
@@ -83,10 +83,11 @@ fn a_known_client_begins_with_its_key() {
         assert!(only(outcomes).is_verified());
         assert_eq!(session.client_id(), options.identity);
         let log = &world.log[..4];
-        assert_eq!(
-            log,
-            ["connect", "send public key", "send file", "cksum right"]
-        );
+        let first = match dialect.has_reconnect() {
+            true => "reconnect",
+            false => "send public key",
+        };
+        assert_eq!(log, ["connect", first, "send file", "cksum right"]);
     }
 }
 
@@ -143,9 +144,10 @@ fn a_wrong_cksum_brings_the_file_again_in_one_write() {
             assert_eq!(outcome.transmissions, 2);
             let sent = ["send file", "cksum wrong, sending again", "send file"];
             assert_eq!(world.log[3..6], sent);
-            let verdict_and_header = 23 + 271 + 23 + 275;
+            let size = |kind| 23 + dialect.request_fixed_size(kind) as usize;
+            let both = size(RequestKind::Verdict(VerdictKind::Wrong)) + size(RequestKind::SendFile);
             let sizes = world.writes.iter().map(Vec::len);
-            assert_eq!(sizes.filter(|&size| size == verdict_and_header).count(), 1);
+            assert_eq!(sizes.filter(|&size| size == both).count(), 1);
             assert_eq!(world.store.versions.len(), 1, "the wrong one is dropped");
         }
     }
@@ -212,62 +214,6 @@ fn every_request_can_have_a_connection_of_its_own() {
         let expected: Vec<_> = expected.iter().flat_map(|r| ["connect", r]).collect();
         assert_eq!(requests, expected);
         assert_eq!(world.store.versions.len(), 1);
-    }
-}
-
-#[test]
-fn finds_out_which_dialect_the_server_speaks() {
-    for server in Dialect::all() {
-        // Whichever the client takes for the most usual one.
-        for (first, chunk) in Dialect::all()
-            .iter()
-            .flat_map(|d| [(d, 1), (d, usize::MAX)])
-        {
-            let mut world = World::new(server);
-            world.chunk = chunk;
-            let mut options = options(first);
-            options.alternatives = Dialect::all().to_vec();
-
-            // By a 2100.
-            let (session, outcomes) = world.backup(options.clone(), &[(FILE, text(10))]);
-            assert!(only(outcomes).is_verified());
-            assert_eq!(session.dialect(), Some(server));
-
-            // By a 2102.
-            options.identity = session.client_id();
-            let (session, outcomes) = world.backup(options.clone(), &[(FILE, text(10))]);
-            assert!(only(outcomes).is_verified());
-            assert_eq!(session.dialect(), Some(server));
-
-            // By a 2101 and, where that does not decide, what follows.
-            options.register_anyway = true;
-            let (session, outcomes) = world.backup(options.clone(), &[(FILE, text(10))]);
-            assert!(only(outcomes).is_verified());
-            assert_eq!(session.dialect(), Some(server));
-
-            // A name that is taken is that in every dialect.
-            options.identity = None;
-            let (_, outcomes) = world.backup(options, &[(FILE, text(10))]);
-            assert!(matches!(outcomes, Err(ClientError::NameTaken { .. })));
-        }
-    }
-}
-
-#[test]
-fn finds_the_dialect_of_a_server_whose_ids_begin_with_zeros() {
-    for server in Dialect::all() {
-        let mut world = World::new(server);
-        let mut bytes = *ClientId::generate(&mut rand::rng()).as_bytes();
-        bytes[0] = 0;
-        bytes[1] = 0;
-        let id = ClientId::from_bytes(bytes);
-        world.store.clients.insert(id, (name("alice"), None));
-        let mut options = options(&dialect("seed"));
-        options.alternatives = Dialect::all().to_vec();
-        options.identity = Some(id);
-        let (session, outcomes) = world.backup(options, &[(FILE, text(10))]);
-        assert!(only(outcomes).is_verified());
-        assert_eq!(session.dialect(), Some(server));
     }
 }
 

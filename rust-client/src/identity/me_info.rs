@@ -125,10 +125,7 @@ impl std::fmt::Debug for MeInfo {
 }
 
 /// The key in the rest of the lines, the next of which is number `first`, in any wrapping.
-fn parse_key(
-    lines: Lines<'_>,
-    first: usize,
-) -> Result<Zeroizing<Vec<u8>>, (usize, MeInfoProblem)> {
+fn parse_key(lines: Lines<'_>, first: usize) -> Result<Zeroizing<Vec<u8>>, (usize, MeInfoProblem)> {
     let mut base64 = Zeroizing::new(Vec::with_capacity(2048));
     let mut last = first;
     for (index, line) in lines.enumerate() {

@@ -55,7 +55,7 @@ pub struct ServerRecord {
     pub version: u32,
     /// `host:port` of the server that gave the client ID.
     pub server: String,
-    /// The dialect that the server was heard speaking, if one could be told (PROTOCOL.md 2.13).
+    /// The dialect that the server was heard speaking, a name and modifiers (PROTOCOL.md 10.11).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dialect: Option<String>,
 }

@@ -13,14 +13,15 @@ mod response;
 
 pub use client_id::ClientId;
 pub use error::DecodeError;
-pub use header::{RequestCode, RequestHeader, ResponseCode, ResponseHeader, VERSION};
+pub use header::{RequestCode, RequestHeader, ResponseCode, ResponseHeader, ResponseRest, VERSION};
 pub use name::{Name, NameError, base_name};
 pub use request::{
-    PUBLIC_KEY_SIZE, Register, Request, RequestKind, SendFile, SendPublicKey, Verdict, VerdictKind,
+    PUBLIC_KEY_SIZE, Packet, Reconnect, Register, Request, RequestKind, SendFile, SendPublicKey,
+    Verdict, VerdictKind,
 };
 pub use response::{
-    Acknowledged, FileReceived, Refused, Registered, Response, ResponseKind, WRAPPED_KEY_SIZE,
-    WrappedKey,
+    Acknowledged, FileReceived, ReconnectRefused, Refused, Registered, Response, ResponseKind,
+    WRAPPED_KEY_SIZE, WrappedKey,
 };
 
 pub(crate) use reader::Reader;

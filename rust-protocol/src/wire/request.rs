@@ -2,10 +2,11 @@
 
 use core::fmt;
 
-use super::{ClientId, DecodeError, Name, Reader, RequestHeader};
-use crate::dialect::Dialect;
+use super::{ClientId, DecodeError, Name, Reader, RequestCode, RequestHeader};
+use crate::dialect::{Dialect, FileTooLarge};
 
-/// Bytes of the public key field: an X.509 SubjectPublicKeyInfo in DER (PROTOCOL.md 4.1).
+/// Bytes of a public key: an X.509 SubjectPublicKeyInfo in DER (PROTOCOL.md 4.1). Some dialects take
+/// longer ones as well (10.8).
 pub const PUBLIC_KEY_SIZE: usize = 160;
 
 /// Which request; the code of each is for the dialect to say.
@@ -15,6 +16,8 @@ pub enum RequestKind {
     Register,
     /// 1101 in the text.
     SendPublicKey,
+    /// 1102 in the later generations; the text has none.
+    Reconnect,
     /// 1103 in the text.
     SendFile,
     /// 1104 to 1106 in the text.
@@ -34,9 +37,10 @@ pub enum VerdictKind {
 
 impl RequestKind {
     /// All kinds, in the order of the specification.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Register,
         Self::SendPublicKey,
+        Self::Reconnect,
         Self::SendFile,
         Self::Verdict(VerdictKind::Right),
         Self::Verdict(VerdictKind::Wrong),
@@ -49,6 +53,7 @@ impl fmt::Display for RequestKind {
         f.write_str(match self {
             Self::Register => "register",
             Self::SendPublicKey => "send public key",
+            Self::Reconnect => "reconnect",
             Self::SendFile => "send file",
             Self::Verdict(VerdictKind::Right) => "cksum right",
             Self::Verdict(VerdictKind::Wrong) => "cksum wrong, sending again",
@@ -67,7 +72,9 @@ pub enum Request {
     Register(Register),
     /// Asks for an AES key.
     SendPublicKey(SendPublicKey),
-    /// Brings a file.
+    /// Asks for an AES key under the public key that the server has.
+    Reconnect(Reconnect),
+    /// Brings a file, or a packet of one.
     SendFile(SendFile),
     /// Closes an upload.
     Verdict(Verdict),
@@ -80,7 +87,7 @@ pub struct Register {
     pub name: Name,
 }
 
-/// `client name 255, public key 160`
+/// `client name 255, public key 160 or 162 (D)`
 ///
 /// The key is not looked into here: see [`PublicKey::parse`](crate::crypto::PublicKey::parse).
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -88,17 +95,97 @@ pub struct SendPublicKey {
     /// The name that the client is registered under.
     pub name: Name,
     /// The public key, as sent.
-    pub public_key: [u8; PUBLIC_KEY_SIZE],
+    pub public_key: Vec<u8>,
 }
 
-/// `client ID 16 (D), content size 4, file name 255`, and then the content, which is not held here.
+/// `client name 255`
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Reconnect {
+    /// The name that the client is registered under.
+    pub name: Name,
+}
+
+/// `client ID 16 (D), content size 4, packet fields 8 (D), file name 255`, and then the content, which
+/// is not held here.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct SendFile {
-    /// Bytes of *encrypted* content that follow: a positive multiple of 16
+    /// Bytes of the *encrypted* content of the file: a positive multiple of 16
     /// ([`Parameters::content_size`](crate::dialect::Parameters::content_size)).
     pub content_size: u32,
+    /// Which part of the file this is; there in exactly the dialects that have packet fields. Without
+    /// it all content follows.
+    pub packet: Option<Packet>,
     /// The file name as sent.
     pub file_name: Name,
+}
+
+/// `original size 4, packet number 2, total 2` (PROTOCOL.md 10.7)
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Packet {
+    /// Bytes of the plaintext of the whole file.
+    pub original_size: u32,
+    /// Which packet this is, from 1 to the total.
+    pub number: u16,
+    /// In how many packets the file comes.
+    pub total: u16,
+    /// Bytes of content that follow in this packet. It is no field: the payload size says it.
+    pub size: u32,
+}
+
+impl SendFile {
+    /// Bytes of content that follow this request.
+    #[must_use]
+    pub fn size(&self) -> u32 {
+        self.packet.map_or(self.content_size, |packet| packet.size)
+    }
+
+    /// The requests that a file of `plain_size` bytes goes out in: one, or as many as the dialect's
+    /// packet size makes of it.
+    ///
+    /// ```
+    /// use backup_protocol::Dialect;
+    /// use backup_protocol::wire::{Name, SendFile};
+    ///
+    /// let dialect = Dialect::parse("2024a,packet=32")?;
+    /// let requests = SendFile::requests(&dialect, 70, &Name::new("a.txt")?)?;
+    /// let sizes: Vec<_> = requests.map(|request| request.size()).collect();
+    /// assert_eq!(sizes, [32, 32, 16]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Parameters::content_size`](crate::dialect::Parameters::content_size).
+    pub fn requests(
+        dialect: &Dialect,
+        plain_size: u64,
+        file_name: &Name,
+    ) -> Result<impl Iterator<Item = Self> + use<>, FileTooLarge> {
+        let content_size = dialect.content_size(plain_size)?;
+        let packets = dialect.packets;
+        let most = match dialect.packet_size.bytes() {
+            0 => content_size,
+            size => size.min(content_size),
+        };
+        // No content size is 0; packets that cannot be numbered were too large a file.
+        let total = u16::try_from(content_size.div_ceil(most.max(1))).unwrap_or(u16::MAX);
+        let original_size = u32::try_from(plain_size).unwrap_or(u32::MAX);
+        let file_name = file_name.clone();
+        Ok((1..=total).map(move |number| {
+            let before = u32::from(number.saturating_sub(1)).saturating_mul(most);
+            let packet = packets.then(|| Packet {
+                original_size,
+                number,
+                total,
+                size: content_size.saturating_sub(before).min(most),
+            });
+            Self {
+                content_size,
+                packet,
+                file_name: file_name.clone(),
+            }
+        }))
+    }
 }
 
 /// `client ID 16 (D), file name 255`
@@ -117,106 +204,112 @@ impl Request {
         match self {
             Self::Register(_) => RequestKind::Register,
             Self::SendPublicKey(_) => RequestKind::SendPublicKey,
+            Self::Reconnect(_) => RequestKind::Reconnect,
             Self::SendFile(_) => RequestKind::SendFile,
             Self::Verdict(verdict) => RequestKind::Verdict(verdict.kind),
         }
     }
 
-    /// Header and fixed fields in one buffer, so that they go out in one write (PROTOCOL.md 1.4).
+    /// Header, fixed fields and padding in one buffer, so that they go out in one write (PROTOCOL.md
+    /// 1.4).
     ///
     /// The payload size of a [`SendFile`] counts the content that the caller sends next. Content
-    /// sizes above [`Parameters::max_content_size`](crate::dialect::Parameters::max_content_size) cannot be said; the payload size then saturates.
+    /// sizes above [`Parameters::max_content_size`](crate::dialect::Parameters::max_content_size)
+    /// cannot be said; the payload size then saturates. A reconnect in a dialect that has none gets
+    /// code 0, which no server knows.
     #[must_use]
     pub fn encode(&self, dialect: &Dialect, client_id: ClientId, version: u8) -> Vec<u8> {
         let kind = self.kind();
-        let content_size = match self {
-            Self::SendFile(SendFile { content_size, .. }) => *content_size,
-            _ => 0,
-        };
-        let mut out = Vec::with_capacity(512);
+        let mut payload_size = dialect.request_fixed_size(kind);
+        match self {
+            Self::SendFile(file) => payload_size = payload_size.saturating_add(file.size()),
+            Self::SendPublicKey(SendPublicKey { public_key, .. }) => {
+                let key_size = u32::try_from(public_key.len()).unwrap_or(u32::MAX);
+                payload_size = (dialect.name_width as u32).saturating_add(key_size);
+            }
+            _ => {}
+        }
+        let mut out = Vec::with_capacity(512.max(dialect.request_padding.bytes()));
         RequestHeader {
             client_id,
             version,
-            code: dialect.request_code(kind),
-            payload_size: dialect
-                .request_fixed_size(kind)
-                .saturating_add(content_size),
+            code: dialect.request_code(kind).unwrap_or(RequestCode(0)),
+            payload_size,
         }
-        .write(&mut out);
+        .write(dialect, &mut out);
 
+        let width = dialect.name_width;
         match self {
-            Self::Register(Register { name }) => name.write(&mut out),
+            Self::Register(Register { name }) | Self::Reconnect(Reconnect { name }) => {
+                name.write(width, &mut out);
+            }
             Self::SendPublicKey(SendPublicKey { name, public_key }) => {
-                name.write(&mut out);
+                name.write(width, &mut out);
                 out.extend_from_slice(public_key);
             }
-            Self::SendFile(SendFile {
-                content_size,
-                file_name,
-            }) => {
+            Self::SendFile(file) => {
                 write_client_id(dialect, client_id, &mut out);
-                out.extend_from_slice(&content_size.to_le_bytes());
-                file_name.write(&mut out);
+                write_sizes(dialect, file, &mut out);
+                file.file_name.write(width, &mut out);
+                return out;
             }
             Self::Verdict(Verdict { file_name, .. }) => {
                 write_client_id(dialect, client_id, &mut out);
-                file_name.write(&mut out);
+                file_name.write(width, &mut out);
             }
         }
+        let padded = out
+            .len()
+            .saturating_add(dialect.request_padding_size(payload_size));
+        out.resize(padded, 0);
         out
     }
 
-    /// Reads the fixed fields that follow `header`: [`Parameters::request_fixed_size`](crate::dialect::Parameters::request_fixed_size) bytes, without
-    /// the content of a send file request.
+    /// Reads what follows `header`: [`RequestHeader::rest_size`] bytes, without the content of a send
+    /// file request.
+    ///
+    /// Of a packet this judges what can be judged without the packets before it.
     ///
     /// # Errors
     ///
     /// What [`RequestHeader::check`] finds, then whatever comes first in the bytes.
     pub fn decode(
         header: &RequestHeader,
-        fixed: &[u8],
+        rest: &[u8],
         dialect: &Dialect,
     ) -> Result<Self, DecodeError> {
         let kind = header.check(dialect)?;
-        let mut r = Reader::new(fixed, RequestHeader::SIZE);
+        let width = dialect.name_width;
+        let mut r = Reader::new(rest, dialect.request_header_size(), dialect.byte_order);
         let request = match kind {
             RequestKind::Register => Self::Register(Register {
-                name: Name::read(&mut r, "client name")?,
+                name: Name::read(&mut r, "client name", width)?,
             }),
-            RequestKind::SendPublicKey => Self::SendPublicKey(SendPublicKey {
-                name: Name::read(&mut r, "client name")?,
-                public_key: *r.array("public key")?,
+            RequestKind::SendPublicKey => {
+                let name = Name::read(&mut r, "client name", width)?;
+                let key_size = header.payload_size.saturating_sub(width as u32);
+                let key_size = usize::try_from(key_size).unwrap_or(usize::MAX);
+                let public_key = r.bytes("public key", key_size)?.to_vec();
+                Self::SendPublicKey(SendPublicKey { name, public_key })
+            }
+            RequestKind::Reconnect => Self::Reconnect(Reconnect {
+                name: Name::read(&mut r, "client name", width)?,
             }),
             RequestKind::SendFile => {
                 read_client_id(&mut r, header, dialect)?;
-                let offset = r.offset();
-                let got = r.u32("content size")?;
-                let expected = header
-                    .payload_size
-                    .saturating_sub(dialect.request_fixed_size(kind));
-                if got != expected {
-                    return Err(DecodeError::ContentSizeMismatch {
-                        offset,
-                        expected,
-                        got,
-                    });
-                }
-                if got == 0 || !got.is_multiple_of(16) {
-                    return Err(DecodeError::ContentNotBlocks { offset, got });
-                }
-                Self::SendFile(SendFile {
-                    content_size: got,
-                    file_name: Name::read(&mut r, "file name")?,
-                })
+                let file = read_file(&mut r, header, dialect)?;
+                r.finish()?;
+                return Ok(Self::SendFile(file));
             }
             RequestKind::Verdict(kind) => {
                 read_client_id(&mut r, header, dialect)?;
                 Self::Verdict(Verdict {
                     kind,
-                    file_name: Name::read(&mut r, "file name")?,
+                    file_name: Name::read(&mut r, "file name", width)?,
                 })
             }
         };
+        r.bytes("padding", dialect.request_padding_size(header.payload_size))?;
         r.finish()?;
         Ok(request)
     }
@@ -244,4 +337,104 @@ fn read_client_id(
     } else {
         Err(DecodeError::ClientIdMismatch { offset })
     }
+}
+
+fn write_sizes(dialect: &Dialect, file: &SendFile, out: &mut Vec<u8>) {
+    out.extend_from_slice(&dialect.byte_order.write_u32(file.content_size));
+    if dialect.packets {
+        let Packet {
+            original_size,
+            number,
+            total,
+            ..
+        } = file.packet.unwrap_or(Packet {
+            original_size: 0,
+            number: 1,
+            total: 1,
+            size: 0,
+        });
+        out.extend_from_slice(&dialect.byte_order.write_u32(original_size));
+        out.extend_from_slice(&dialect.packet_byte_order.write_u16(number));
+        out.extend_from_slice(&dialect.packet_byte_order.write_u16(total));
+    }
+}
+
+/// Content size, packet fields and file name.
+fn read_file(
+    r: &mut Reader<'_>,
+    header: &RequestHeader,
+    dialect: &Dialect,
+) -> Result<SendFile, DecodeError> {
+    let offset = r.offset();
+    let content_size = r.u32("content size")?;
+    let size = header
+        .payload_size
+        .saturating_sub(dialect.request_fixed_size(RequestKind::SendFile));
+    if !dialect.packets && content_size != size {
+        return Err(DecodeError::ContentSizeMismatch {
+            offset,
+            expected: size,
+            got: content_size,
+        });
+    }
+    if content_size == 0 || !content_size.is_multiple_of(16) {
+        return Err(DecodeError::ContentNotBlocks {
+            offset,
+            got: content_size,
+        });
+    }
+    let packet = match dialect.packets {
+        true => Some(read_packet(r, dialect, content_size, size)?),
+        false => None,
+    };
+    let file_name = Name::read(r, "file name", dialect.name_width)?;
+    // What the packet claims of the whole file comes first; only then is what it brings looked at.
+    let whole = packet.is_none_or(|packet| packet.total == 1);
+    if size > content_size || whole && size < content_size {
+        return Err(DecodeError::PacketOverflow {
+            offset,
+            expected: content_size,
+            got: size.into(),
+        });
+    }
+    Ok(SendFile {
+        content_size,
+        packet,
+        file_name,
+    })
+}
+
+fn read_packet(
+    r: &mut Reader<'_>,
+    dialect: &Dialect,
+    content_size: u32,
+    size: u32,
+) -> Result<Packet, DecodeError> {
+    let offset = r.offset();
+    let original_size = r.u32("original size")?;
+    let needed = crate::crypto::content_size(original_size.into());
+    if needed != u64::from(content_size) {
+        return Err(DecodeError::ContentSizeMismatch {
+            offset,
+            expected: u32::try_from(needed).unwrap_or(u32::MAX),
+            got: content_size,
+        });
+    }
+    let offset = r.offset();
+    let number = r.u16_in("packet number", dialect.packet_byte_order)?;
+    let total = r.u16_in("total packets", dialect.packet_byte_order)?;
+    if number == 0 || number > total {
+        return Err(DecodeError::PacketNumber {
+            offset,
+            number,
+            total,
+            expected: 1,
+        });
+    }
+    Ok(Packet {
+        original_size,
+        number,
+        total,
+        size,
+    })
 }

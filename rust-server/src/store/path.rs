@@ -164,7 +164,7 @@ mod tests {
             "a/..",
             r"a\..",
             "a\nb",
-            "a\tb/c",
+            "c/a\tb",
             "\u{1b}[31mred",
             "a\u{7f}",
             "a\u{85}b",
