@@ -40,6 +40,8 @@ pub(crate) struct Connection<S> {
     /// Becomes true when the server stops: no further request is begun.
     stopped: watch::Receiver<bool>,
     session: ServerSession,
+    /// The client holds a 2103 that it has not judged yet.
+    verdict_due: bool,
 }
 
 impl<S: Store> Connection<S> {
@@ -50,6 +52,7 @@ impl<S: Store> Connection<S> {
             shared,
             stopped,
             session,
+            verdict_due: false,
         }
     }
 
@@ -72,7 +75,9 @@ impl<S: Store> Connection<S> {
                 Action::ReadHeader => {
                     let begins = tokio::select! {
                         biased;
-                        _ = self.stopped.wait_for(|stopped| *stopped) => None,
+                        // A close in place of the verdict would look obeyed (PROTOCOL.md 2.12): it is awaited,
+                        // for as long as the server grants.
+                        _ = self.stopped.wait_for(|stopped| *stopped), if !self.verdict_due => None,
                         begins = stream.begins() => Some(begins?),
                     };
                     match begins {
@@ -94,6 +99,7 @@ impl<S: Store> Connection<S> {
                     self.handle(Event::Payload(&payload))
                 }
                 Action::Ask(ask) => {
+                    self.verdict_due &= !matches!(ask, Ask::Verdict { .. });
                     let answer = self.ask(ask).await;
                     self.handle(Event::Answer(answer))
                 }
@@ -106,6 +112,7 @@ impl<S: Store> Connection<S> {
                     let content = self
                         .receive(&mut stream, client, file_name, size, key)
                         .await?;
+                    self.verdict_due |= matches!(content, Content::Stored { .. });
                     self.handle(Event::Content(content))
                 }
                 Action::Discard { size } => {

@@ -173,6 +173,37 @@ fn an_option_wins_over_port_info() {
     assert!(folder.path().join("elsewhere/backup.db").is_file());
 }
 
+/// A log disk that is full, or a reader of the log that is gone.
+#[test]
+fn serves_on_when_the_log_cannot_be_written() {
+    let folder = Data::new();
+    let full = fs::OpenOptions::new()
+        .write(true)
+        .open("/dev/full")
+        .expect("Linux has it");
+    let mut process = Command::new(PROGRAM)
+        .current_dir(folder.path())
+        .args(["serve", "--listen", "127.0.0.1:0", "--log", "debug"])
+        .stdout(Stdio::piped())
+        .stderr(full)
+        .spawn()
+        .expect("the program starts");
+    let mut line = String::new();
+    let mut stdout = std::io::BufReader::new(process.stdout.take().expect("piped"));
+    std::io::BufRead::read_line(&mut stdout, &mut line).expect("a line");
+    let address = line.trim().strip_prefix("listening on ").expect("a port");
+    for _ in 0..3 {
+        let mut stream = std::net::TcpStream::connect(address).expect("it listens");
+        std::io::Write::write_all(&mut stream, &[0; 23]).expect("it reads");
+        let mut answer = Vec::new();
+        std::io::Read::read_to_end(&mut stream, &mut answer).expect("an answer");
+        assert_eq!(answer.get(1..3), Some(&2101_u16.to_le_bytes()[..]));
+    }
+    assert!(process.try_wait().expect("a process").is_none());
+    let _ = process.kill();
+    let _ = process.wait();
+}
+
 /// The default port may be taken on this machine, by anything: both ends are right.
 #[test]
 fn without_port_info_it_warns_and_takes_the_default_port() {
