@@ -301,6 +301,23 @@ fn stops_on_sigint_as_on_sigterm() {
     assert_eq!(status.code(), Some(0), "{log}");
 }
 
+/// An end of the stream in its place would tell the client that it was obeyed (PROTOCOL.md 2.12).
+#[cfg(unix)]
+#[test]
+fn a_stop_waits_for_the_verdict_on_what_was_received() {
+    let folder = Data::new();
+    let server = Server::start(folder.path(), &Dialect::all()[0], &[]);
+    let mut client = Client::ready(&server, "alice");
+    client.send_file("a", b"plain");
+    server.terminate();
+    // It no longer listens: so it has taken the signal in.
+    common::wait_for("the stop", || server.is_deaf().then_some(()));
+    client.right("a");
+    let (status, log) = server.end();
+    assert!(status.success(), "{log}");
+    assert_eq!(folder.verified(), [("a".to_owned(), b"plain".to_vec())]);
+}
+
 #[cfg(unix)]
 #[test]
 fn outlives_a_lack_of_descriptors() {
