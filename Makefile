@@ -64,7 +64,7 @@ arrows: ## check that no part depends on one that it must not know
 test: test-rust test-python test-cpp vectors-check ## every test but the matrix
 
 test-rust: setup
-	cargo nextest --version >/dev/null 2>&1 && cargo nextest run --workspace --locked || cargo test --workspace --locked
+	if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --workspace --locked; else cargo test --workspace --locked; fi
 	cargo test --workspace --locked --doc
 
 test-python: setup bindings

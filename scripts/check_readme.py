@@ -32,10 +32,10 @@ def main() -> int:
         for line in found[1].splitlines()
         if not line.startswith(("cargo ", "export "))
     ]
-    expected = normal(found[2])
+    expected = found[2].strip()
 
     with tempfile.TemporaryDirectory() as folder:
-        shutil.copy(ROOT / "README.md", folder)
+        shutil.copy(ROOT / "LICENSE-MIT", folder)
         script = "\n".join(
             [
                 "set -euo pipefail",
@@ -55,7 +55,7 @@ def main() -> int:
             timeout=60,
             check=False,
         )
-    got = normal(run.stdout.replace(str(port), "1234"))
+    got = run.stdout.replace(str(port), "1234").strip()
     if run.returncode != 0 or got != expected:
         print(
             f"check_readme: README.md says\n{expected}\nbut this came out\n{got}\n{run.stderr}",
@@ -78,11 +78,6 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def normal(text: str) -> str:
-    """Leave out the figures that README.md cannot hold of itself: its size and cksum."""
-    return re.sub(r"\b\d{4,}\b", "N", text).strip()
 
 
 if __name__ == "__main__":

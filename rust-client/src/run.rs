@@ -41,6 +41,8 @@ pub(crate) struct Run<'a> {
     next: usize,
     /// Keys are to be exchanged before the next file, or without one.
     keys_only: bool,
+    /// The server knows this client: it gave it an ID or a key.
+    accepted: bool,
 }
 
 impl<'a> Run<'a> {
@@ -57,6 +59,7 @@ impl<'a> Run<'a> {
             results,
             next: 0,
             keys_only: false,
+            accepted: false,
         }
     }
 
@@ -70,7 +73,8 @@ impl<'a> Run<'a> {
             // Failures before any file was asked for keep the next one from being sent.
             let blamed = self.results.iter().position(Option::is_none);
             if let Some(index) = blamed {
-                self.next = self.next.max(index + 1);
+                // A file that was handed to the session behind this one goes to the next session.
+                self.next = index + 1;
                 self.finish(index, Err(error));
             }
             if ends_the_call {
@@ -128,8 +132,11 @@ impl<'a> Run<'a> {
         if session.dialect() != known.as_ref() {
             self.tell_dialect(session.dialect());
         }
-        self.settle(session.outcomes(), &handed, true);
-        if self.client.is_registered()
+        // What violates the protocol after a verdict belongs to the file of that verdict.
+        let violated = matches!(result, Err(ClientError::Violation { .. }));
+        self.settle(session.outcomes(), &handed, !violated);
+        // An address that nobody answered at, or somebody else did, is not to be kept.
+        if self.accepted
             && let Err(error) = self.client.keep_record(session.dialect())
         {
             (self.on_event)(Event::Warning(Warning::Record(&error)));
@@ -169,6 +176,7 @@ impl<'a> Run<'a> {
                     Input::KeyMade(Box::new(key))
                 }
                 Action::KeepIdentity { client_id } => {
+                    self.accepted = true;
                     if let Some(pending) = pending.take() {
                         let new_key = new_key.take();
                         self.client.keep_identity(pending, client_id, new_key)?;
@@ -178,6 +186,7 @@ impl<'a> Run<'a> {
                 }
                 Action::Send(bytes) => link.send(&bytes),
                 Action::SendContent(transmission) => {
+                    self.accepted = true;
                     let Some(source) = handed.last().and_then(|index| self.files.get(*index))
                     else {
                         return Ok(());
@@ -189,7 +198,10 @@ impl<'a> Run<'a> {
                     link.read(buffer.get_mut(..max).unwrap_or_default(), patience)
                 }
                 Action::EndSending => link.end_sending(),
-                Action::Done => return Ok(()),
+                Action::Done => {
+                    self.accepted = true;
+                    return Ok(());
+                }
                 Action::Failed(error) => return Err(self.failure(error, link)),
             };
             action = session.handle(input, &mut rand::rng());
@@ -250,6 +262,9 @@ impl<'a> Run<'a> {
         while let Some(source) = self.files.get(self.next) {
             let index = self.next;
             self.next += 1;
+            if self.results.get(index).is_some_and(Option::is_some) {
+                continue;
+            }
             match source.open() {
                 Ok((_, plain_size)) => {
                     handed.push(index);

@@ -103,6 +103,8 @@ impl SourceFile {
     /// # Errors
     /// Every variant of [`FileError`] but [`FileError::Changed`].
     pub fn check(path: &Path, wire_name: Option<&str>) -> Result<Self, FileError> {
+        // First what it is: a folder has no better name either.
+        let (_, size) = open(path)?;
         let name = match wire_name {
             Some(name) => name,
             None => base_name(path)?,
@@ -112,7 +114,6 @@ impl SourceFile {
             name: name.to_owned(),
             problem,
         })?;
-        let (_, size) = open(path)?;
         Ok(Self {
             path: path.to_owned(),
             wire_name,

@@ -114,7 +114,7 @@ pub(crate) struct Serve {
           value_parser = value_parser!(u32).range(1..))]
     idle_timeout: u32,
 
-    /// Serve this many connections at once; others wait. An upload takes half a MiB of memory.
+    /// Serve this many connections at once; others wait. An upload takes up to 1 MiB of memory.
     #[arg(long, value_name = "N", default_value = "1024",
           value_parser = value_parser!(u32).range(1..=100_000))]
     max_connections: u32,

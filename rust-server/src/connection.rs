@@ -44,6 +44,8 @@ pub(crate) struct Connection<S: Store> {
     session: ServerSession,
     /// The file that is not complete.
     file: Option<(Box<NewFile>, Upload<S>)>,
+    /// The client holds a 2103 that it has not judged yet.
+    verdict_due: bool,
 }
 
 /// Who ended a connection.
@@ -64,6 +66,7 @@ impl<S: Store> Connection<S> {
             shared,
             stopped,
             file: None,
+            verdict_due: false,
         }
     }
 
@@ -118,6 +121,7 @@ impl<S: Store> Connection<S> {
                     self.handle(Event::Payload(&bytes))
                 }
                 Action::Ask(ask) => {
+                    self.verdict_due &= !matches!(ask, Ask::Verdict { .. });
                     let answer = self.ask(ask).await;
                     self.handle(Event::Answer(answer))
                 }
@@ -129,6 +133,7 @@ impl<S: Store> Connection<S> {
                 }
                 Action::ReceiveContent { size, last } => {
                     let content = self.receive(stream, size, last).await?;
+                    self.verdict_due |= matches!(content, Content::Stored { .. });
                     self.handle(Event::Content(content))
                 }
                 Action::Discard { size } => {
@@ -147,7 +152,9 @@ impl<S: Store> Connection<S> {
     /// Whether another message begins; `None` if the server stops first. A file that has begun is let
     /// come to its end.
     async fn begins(&mut self, stream: &mut Stream) -> io::Result<Option<bool>> {
-        if self.file.is_some() {
+        // A close in place of a verdict would look obeyed (PROTOCOL.md 2.12): it is awaited, for as long as the
+        // server grants, and so is the rest of a file.
+        if self.file.is_some() || self.verdict_due {
             return stream.begins().await.map(Some);
         }
         tokio::select! {

@@ -66,7 +66,8 @@ fn help_has_options_examples_and_exit_codes() {
         .stdout(contains("Exit codes:"))
         .stdout(contains("serve"));
     let show = run(&folder, &["clients", "show", "--help"]).success();
-    show.stdout(contains("--json")).stdout(contains("--data <DIR>"));
+    show.stdout(contains("--json"))
+        .stdout(contains("--data <DIR>"));
     run(&folder, &["--version"])
         .success()
         .stdout(contains("backup-server 0."));
@@ -104,7 +105,10 @@ fn a_wrong_dialect_is_answered_with_what_is_possible() {
     for (dialect, expected) in [
         ("klingon", "possible are seed, readme, 2022c"),
         ("seed,crc=md5", "possible are posix, zlib, crc8"),
-        ("auto,seed,checksum=zlib", "possible are order=, packet-order="),
+        (
+            "auto,seed,checksum=zlib",
+            "possible are order=, packet-order=",
+        ),
         ("seed,packet=1024", "packets=yes"),
     ] {
         run(&folder, &["serve", "--dialect", dialect])
@@ -196,6 +200,37 @@ fn an_option_wins_over_port_info() {
     let server = Server::spawn(command, &Dialect::all()[0]);
     assert_eq!(server.address.ip().to_string(), "127.0.0.1");
     assert!(folder.path().join("elsewhere/backup.db").is_file());
+}
+
+/// A log disk that is full, or a reader of the log that is gone.
+#[test]
+fn serves_on_when_the_log_cannot_be_written() {
+    let folder = Data::new();
+    let full = fs::OpenOptions::new()
+        .write(true)
+        .open("/dev/full")
+        .expect("Linux has it");
+    let mut process = Command::new(PROGRAM)
+        .current_dir(folder.path())
+        .args(["serve", "--listen", "127.0.0.1:0", "--log", "debug"])
+        .stdout(Stdio::piped())
+        .stderr(full)
+        .spawn()
+        .expect("the program starts");
+    let mut line = String::new();
+    let mut stdout = std::io::BufReader::new(process.stdout.take().expect("piped"));
+    std::io::BufRead::read_line(&mut stdout, &mut line).expect("a line");
+    let address = line.trim().strip_prefix("listening on ").expect("a port");
+    for _ in 0..3 {
+        let mut stream = std::net::TcpStream::connect(address).expect("it listens");
+        std::io::Write::write_all(&mut stream, &[0; 23]).expect("it reads");
+        let mut answer = Vec::new();
+        std::io::Read::read_to_end(&mut stream, &mut answer).expect("an answer");
+        assert_eq!(answer.get(1..3), Some(&2101_u16.to_le_bytes()[..]));
+    }
+    assert!(process.try_wait().expect("a process").is_none());
+    let _ = process.kill();
+    let _ = process.wait();
 }
 
 /// The default port may be taken on this machine, by anything: both ends are right.
@@ -293,6 +328,23 @@ fn stops_on_sigint_as_on_sigterm() {
     );
     let (status, log) = server.end();
     assert_eq!(status.code(), Some(0), "{log}");
+}
+
+/// An end of the stream in its place would tell the client that it was obeyed (PROTOCOL.md 2.12).
+#[cfg(unix)]
+#[test]
+fn a_stop_waits_for_the_verdict_on_what_was_received() {
+    let folder = Data::new();
+    let server = Server::start(folder.path(), &Dialect::all()[0], &[]);
+    let mut client = Client::ready(&server, "alice");
+    client.send_file("a", b"plain");
+    server.terminate();
+    // It no longer listens: so it has taken the signal in.
+    common::wait_for("the stop", || server.is_deaf().then_some(()));
+    client.right("a");
+    let (status, log) = server.end();
+    assert!(status.success(), "{log}");
+    assert_eq!(folder.verified(), [("a".to_owned(), b"plain".to_vec())]);
 }
 
 #[cfg(unix)]

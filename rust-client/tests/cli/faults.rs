@@ -237,6 +237,43 @@ fn what_answers_something_else_is_a_violation() {
 }
 
 #[test]
+fn a_violation_after_a_verdict_is_that_files() {
+    for dialect in ["seed", "readme"] {
+        let place = Place::new(dialect, Fault::StrangeAfterVerdict);
+        place.write("a", "1");
+        place.write("b", "2");
+        let run = place.run(&["send", "a", "b"]).code(6);
+        for file in ["a", "b"] {
+            let blamed = format!("fatal: {file}: ");
+            assert!(stderr(&run).contains(&blamed), "{dialect} {}", stderr(&run));
+        }
+        assert_eq!(stdout(&run), "");
+        // Neither was taken for the other's: both were sent.
+        assert_eq!(place.server.uploads().len(), 2);
+    }
+}
+
+#[test]
+fn a_header_of_another_width_gives_no_identity() {
+    let place = Place::new("seed", Fault::None);
+    place.write("a", "1");
+    let run = place.run(&["send", "a", "--dialect", "readme"]).code(6);
+    assert!(stderr(&run).contains("two zero bytes"), "{}", stderr(&run));
+    assert!(!place.path("id").join("me.info").exists());
+}
+
+#[test]
+fn an_address_where_nobody_answers_is_not_kept() {
+    let place = Place::new("seed", Fault::None);
+    place.write("a", "1");
+    place.run(&["send", "a"]).success();
+    let record = place.path("id").join("client.json");
+    let before = std::fs::read_to_string(&record).unwrap();
+    place.run(&["send", "a", "--server", "127.0.0.1:1"]).code(5);
+    assert_eq!(std::fs::read_to_string(&record).unwrap(), before);
+}
+
+#[test]
 fn no_server_no_connection() {
     // Bound and closed again: nothing listens there.
     let address = TcpListener::bind("127.0.0.1:0")

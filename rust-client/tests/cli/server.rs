@@ -12,7 +12,9 @@ use backup_protocol::session::Refusal;
 use backup_protocol::session::server::{
     Action, Answer, Ask, Content, Event, NewFile, ServerSession, UploadId,
 };
-use backup_protocol::wire::{ClientId, Name, Refused, RequestKind, Response, VERSION, VerdictKind};
+use backup_protocol::wire::{
+    ClientId, Name, Refused, Registered, RequestKind, Response, VERSION, VerdictKind,
+};
 use backup_protocol::{Dialect, crypto::PublicKey};
 
 /// What the server does wrong.
@@ -33,6 +35,8 @@ pub enum Fault {
     RefuseRight,
     /// After 1104 and 1106 the connection stays open and silent, whatever the dialect says.
     SilentAfterVerdict,
+    /// 1104 is answered with a 2100.
+    StrangeAfterVerdict,
     /// 1101 is never answered, and the connection stays open.
     SilentAfterKey,
     /// The connection is closed where 2103 is due.
@@ -305,6 +309,17 @@ impl Connection {
             }
         };
         drop(store);
+        if let (
+            Fault::StrangeAfterVerdict,
+            Ask::Verdict {
+                client: client_id, ..
+            },
+        ) = (fault, ask)
+        {
+            let client_id = *client_id;
+            let strange = Response::Registered(Registered { client_id });
+            self.stream.write_all(&strange.encode(&self.dialect, 3))?;
+        }
         if fault == Fault::SilentAfterVerdict && matches!(ask, Ask::Verdict { .. }) {
             hold_open();
         }

@@ -82,8 +82,14 @@ impl Layout {
         let mut names = Vec::new();
         for entry in fs::read_dir(&folder).map_err(failed("read", &folder))? {
             let entry = entry.map_err(failed("read", &folder))?;
-            // A name that is not UTF-8 is not one of ours.
-            names.extend(entry.file_name().into_string());
+            // A folder, such as `lost+found` of a disk, is not one of ours, nor a name that is not UTF-8.
+            if entry
+                .file_type()
+                .map_err(failed("read", &folder))?
+                .is_file()
+            {
+                names.extend(entry.file_name().into_string());
+            }
         }
         Ok(names)
     }

@@ -190,9 +190,14 @@ pub(super) fn verify(
         return nothing_waiting(rows, id);
     };
     let Some(waiting) = waiting(rows, file.number, version)? else {
+        // A verdict that names a version is honoured by that version, or by a newer one that took its place:
+        // an older one says nothing of content that is gone.
         let repeated = rows
-            .prepare_cached("SELECT 1 FROM versions WHERE file = ? AND verified_at IS NOT NULL")?
-            .exists([file.number])?;
+            .prepare_cached(
+                "SELECT 1 FROM versions
+                 WHERE file = ? AND verified_at IS NOT NULL AND number >= ?",
+            )?
+            .exists(params![file.number, version.map_or(0, |named| named.0)])?;
         return Ok(if repeated {
             Judged::Honoured
         } else {

@@ -84,6 +84,11 @@ impl Server {
         Client::connect(self.address, dialect)
     }
 
+    /// Whether it takes no connection any more.
+    pub fn is_deaf(&self) -> bool {
+        TcpStream::connect(&self.address).is_err()
+    }
+
     pub fn pid(&self) -> u32 {
         self.process.id()
     }

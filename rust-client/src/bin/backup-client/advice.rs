@@ -90,7 +90,9 @@ pub(crate) fn identity(error: &IdentityError) -> Option<&'static str> {
 
 fn file(error: &FileError) -> Option<&'static str> {
     match error {
-        FileError::NotAFile { .. } => Some("name the files in it, or send an archive"),
+        FileError::NotAFile { .. } => {
+            Some("send regular files: name those in a folder, or send an archive of it")
+        }
         FileError::TooLarge { .. } => Some("send it in parts"),
         FileError::Name { .. } => Some("give another name with --send-as"),
         FileError::Changed { .. } => {

@@ -91,10 +91,10 @@ fn from_transfer_info(options: &Options) -> Result<Plan, ResolveError> {
     let (info, folder) = TransferInfo::find(&setup_folders())?;
     let name = options.name.clone().unwrap_or(info.name);
     let mut warnings = Vec::new();
-    if name.as_str().len() > NAME_COMFORT {
+    let length = name.as_str().chars().count();
+    if length > NAME_COMFORT {
         warnings.push(format!(
-            "the client name has {} bytes; some servers take no more than {NAME_COMFORT}",
-            name.as_str().len()
+            "the client name has {length} characters; some servers take no more than {NAME_COMFORT}"
         ));
     }
     Ok(Plan {

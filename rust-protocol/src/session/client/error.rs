@@ -78,6 +78,10 @@ pub enum PeerError {
         /// What came.
         response: ResponseKind,
     },
+    /// A client ID that begins with two zero bytes: very likely the payload size of the header is
+    /// wider than the dialect has it.
+    #[error("the client ID starts with two zero bytes, as if the response header were longer")]
+    ReservedClientId,
     /// A content size that does not repeat the request's.
     #[error("the response repeats a content size of {got}, sent was {expected}")]
     WrongContentSize {
@@ -120,6 +124,7 @@ impl PeerError {
             Self::Decode(error) => error.section(),
             Self::Crypto(error) => error.section(),
             Self::UnexpectedResponse { .. } | Self::ReceivedTooSoon => "6",
+            Self::ReservedClientId => "1.9",
             Self::WrongClientId { .. }
             | Self::WrongContentSize { .. }
             | Self::WrongFileName { .. } => "6.2",

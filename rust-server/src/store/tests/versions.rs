@@ -162,6 +162,20 @@ async fn a_verdict_means_its_own_version_or_the_newest() {
 }
 
 #[tokio::test]
+async fn an_older_verified_version_does_not_answer_for_one_that_is_gone() {
+    let folder = Folder::new();
+    let store = folder.open();
+    register(&store, ALICE, "alice").await;
+    let old = upload(&store, ALICE, "a", "old").await;
+    assert_eq!(verify(&store, "a", Some(old)).await, Judged::Honoured);
+    let new = upload(&store, ALICE, "a", "new").await;
+    remove(&store, "a", None).await;
+    assert_eq!(verify(&store, "a", Some(new)).await, Judged::NothingWaiting);
+    assert_eq!(verify(&store, "a", Some(old)).await, Judged::Honoured);
+    assert_eq!(folder.verified(), pairs([("a", "old")]));
+}
+
+#[tokio::test]
 async fn verdicts_in_another_order_than_uploads_keep_the_newest() {
     let folder = Folder::new();
     let store = folder.open();

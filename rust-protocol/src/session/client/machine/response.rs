@@ -55,6 +55,10 @@ impl Machine {
             }
             (RequestKind::Register, Response::Registered(registered)) => {
                 let client_id = registered.client_id;
+                // No server gives out such an ID: it is the end of a wider header (PROTOCOL.md 1.9, 2.13).
+                if client_id.as_bytes().starts_with(&[0, 0]) {
+                    return Err(PeerError::ReservedClientId.into());
+                }
                 self.client_id = Some(client_id);
                 self.reconnect_over = true;
                 if let Some(key) = self.new_key.take() {
