@@ -137,7 +137,9 @@ impl<'a> Run<'a> {
         self.settle(session.outcomes(), &handed, !violated);
         // An address that nobody answered at, or somebody else did, is not to be kept.
         if self.accepted
-            && let Err(error) = self.client.keep_record(session.dialect())
+            && let Err(error) = self
+                .client
+                .keep_record(session.dialect(), !session.outcomes().is_empty())
         {
             (self.on_event)(Event::Warning(Warning::Record(&error)));
         }
