@@ -329,10 +329,16 @@ impl Cell {
         let (work, name) = (of_client.work.clone(), of_client.name.clone());
         let (peer, dialect) = (of_client.peer.clone(), Arc::clone(&of_client.dialect));
         let planted = of_client.planted;
-        let door = self
-            .tap
-            .open_door(send.plan, &dialect)
-            .map_err(|e| Stop::Ours(e.to_string()))?;
+        let door = match send.after {
+            Some(earlier) => {
+                let door = self.tap.reopen_door(earlier.0);
+                door.ok_or_else(|| Stop::Ours("a run of another cell".into()))?
+            }
+            None => self
+                .tap
+                .open_door(send.plan, &dialect)
+                .map_err(|e| Stop::Ours(e.to_string()))?,
+        };
         let mut sources = Vec::new();
         for file in &send.files {
             // In the working folder, so that a client which sends the path as it was given sends
