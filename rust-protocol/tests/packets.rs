@@ -22,7 +22,7 @@ use support::{Connection, World, dialect, name};
 const ID: ClientId = ClientId::from_bytes(*b"alice's own ID..");
 
 /// A server that knows a client and its key, and a connection to it.
-fn world(dialect: &Dialect, id: ClientId, key: &AesKey) -> (World, Connection) {
+fn known(dialect: &Dialect, id: ClientId, key: &AesKey) -> (World, Connection) {
     let mut world = World::new(dialect);
     let entry = (name("alice"), Some(key.clone()));
     world.store.clients.insert(id, entry);
@@ -64,7 +64,7 @@ fn run(group: &Value, test: &Value, dialect: &Dialect, chunk: usize) {
     let messages = test["messages"].as_array().unwrap();
     let first = unhex(&messages[0]["bytes"]);
     let id = ClientId::from_bytes(first[..16].try_into().unwrap());
-    let (mut world, mut connection) = world(dialect, id, &key);
+    let (mut world, mut connection) = known(dialect, id, &key);
     world.chunk = chunk;
     let mut answer = Vec::new();
     for message in messages {
@@ -162,7 +162,7 @@ fn takes_what_our_own_sender_cuts_in_every_dialect_with_packets() {
         "2023a,packets=yes,packet=64,crc=zlib,crc-input=content,echo=plain",
     ] {
         let dialect = dialect(text);
-        let (mut world, mut connection) = world(&dialect, ID, &key());
+        let (mut world, mut connection) = known(&dialect, ID, &key());
         let packets = packets(&dialect, "a.txt", &key(), &plain);
         let answer = connection.exchange(&packets.concat(), &mut world);
         let Response::FileReceived(received) = decode(&answer, &dialect) else {
@@ -184,7 +184,7 @@ fn takes_what_our_own_sender_cuts_in_every_dialect_with_packets() {
 #[test]
 fn another_request_between_packets_ends_the_file() {
     let dialect = dialect("2024a,packet=16");
-    let (mut world, mut connection) = world(&dialect, ID, &key());
+    let (mut world, mut connection) = known(&dialect, ID, &key());
     let packets = packets(&dialect, "a.txt", &key(), &[1; 40]);
     assert_eq!(packets.len(), 3);
     assert!(connection.exchange(&packets[0], &mut world).is_empty());
@@ -209,7 +209,7 @@ fn another_request_between_packets_ends_the_file() {
 fn a_file_that_is_refused_takes_its_packets_along_without_a_further_answer() {
     let dialect = dialect("2024a,packet=16");
     for (file_name, stranger) in [("..", false), ("a.txt", true)] {
-        let (mut world, mut connection) = world(&dialect, ID, &key());
+        let (mut world, mut connection) = known(&dialect, ID, &key());
         if stranger {
             world.store.clients.clear();
         }
@@ -229,7 +229,7 @@ fn a_file_that_is_refused_takes_its_packets_along_without_a_further_answer() {
 #[test]
 fn content_that_does_not_decrypt_is_refused_with_its_last_packet() {
     let dialect = dialect("2024a,packet=16");
-    let (mut world, mut connection) = world(&dialect, ID, &key());
+    let (mut world, mut connection) = known(&dialect, ID, &key());
     let other = AesKey::from_bytes(&[8; 32]).unwrap();
     let packets = packets(&dialect, "a.txt", &other, &[1; 40]);
     let answer = connection.exchange(&packets.concat(), &mut world);
@@ -259,15 +259,22 @@ fn what_is_thrown_away_is_limited_for_a_file_and_for_its_packets() {
     };
     // The content size counts, however little of it is in packet 1.
     for (size, closes) in [(64, false), (80, true)] {
-        let (mut world, _) = world(&dialect, ID, &key());
+        let (mut world, _) = known(&dialect, ID, &key());
         world.discard_limit = 64;
         let mut connection = world.connection();
         let answer = connection.exchange(&packet(size, 1, 2, 0), &mut world);
         assert_eq!(decode(&answer, &dialect), Response::GeneralError);
         assert_eq!(connection.server_ended, closes);
     }
+    // With the last packet nothing is left to be thrown away.
+    let (mut world, _) = known(&dialect, ID, &key());
+    world.discard_limit = 64;
+    let mut connection = world.connection();
+    let answer = connection.exchange(&packet(80, 1, 1, 64), &mut world);
+    assert_eq!(decode(&answer, &dialect), Response::GeneralError);
+    assert!(!connection.server_ended);
     // Packets may not bring more than that either.
-    let (mut world, _) = world(&dialect, ID, &key());
+    let (mut world, _) = known(&dialect, ID, &key());
     world.discard_limit = 64;
     let mut connection = world.connection();
     connection.exchange(&packet(64, 1, 4, 30), &mut world);

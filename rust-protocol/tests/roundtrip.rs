@@ -234,7 +234,7 @@ proptest! {
     #[test]
     fn what_a_dialect_is_shown_as_is_read_as_it(dialect in dialect()) {
         let shown = Dialect::parse(&dialect.to_string());
-        prop_assert_eq!(shown.expect("is one"), dialect.clone());
+        prop_assert_eq!(&shown.expect("is one"), &dialect);
         let written = Dialect::from_json(&dialect.to_json());
         prop_assert_eq!(written.expect("is one"), dialect);
     }

@@ -253,9 +253,9 @@ fn a_stop_lets_a_file_in_packets_come_to_its_end() {
     server.terminate();
     client.write(second);
     client.file_received("a.txt", &plain);
-    client.ends();
+    client.right("a.txt");
     assert!(server.end().0.success());
-    assert_eq!(data.incoming(), [plain]);
+    assert_eq!(data.verified(), [("a.txt".into(), plain)]);
 }
 
 #[test]

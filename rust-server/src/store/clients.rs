@@ -39,11 +39,7 @@ pub fn clients(root: &Path) -> Result<Vec<ClientRow>, StoreError> {
     if !path.exists() {
         return Err(StoreError::NoDatabase { path });
     }
-    let connection = Connection::open_with_flags(
-        &path,
-        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-    )?;
-    connection.busy_timeout(Duration::from_secs(5))?;
+    let connection = open(&path)?;
     let learned = match schema::version(&connection, &path)? {
         0 => return Ok(Vec::new()),
         1 => "NULL",
@@ -75,4 +71,26 @@ pub fn clients(root: &Path) -> Result<Vec<ClientRow>, StoreError> {
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Opens the database to read it. Where no server has it open, SQLite would leave files of its own
+/// beside it, which then belong to whoever looked, and the server could not start: it is told that
+/// nothing changes.
+fn open(path: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    let connection = match path.to_str() {
+        Some(path) if cfg!(unix) && !Path::new(&log).exists() => {
+            let path = path
+                .replace('%', "%25")
+                .replace('?', "%3f")
+                .replace('#', "%23");
+            let uri = format!("file:{path}?immutable=1");
+            Connection::open_with_flags(uri, flags | OpenFlags::SQLITE_OPEN_URI)?
+        }
+        _ => Connection::open_with_flags(path, flags)?,
+    };
+    connection.busy_timeout(Duration::from_secs(5))?;
+    Ok(connection)
 }

@@ -86,7 +86,7 @@ impl Server {
 
     /// Whether it takes no connection any more.
     pub fn is_deaf(&self) -> bool {
-        TcpStream::connect(&self.address).is_err()
+        TcpStream::connect(self.address).is_err()
     }
 
     pub fn pid(&self) -> u32 {
@@ -159,8 +159,7 @@ pub struct Client {
     pub aes: Option<AesKey>,
 }
 
-fn connect(address: SocketAddr) -> TcpStream {
-    let stream = TcpStream::connect(address).expect("connected");
+fn ready(stream: TcpStream) -> TcpStream {
     stream.set_read_timeout(Some(DEADLINE)).expect("set");
     stream.set_nodelay(true).expect("set");
     stream
@@ -169,7 +168,7 @@ fn connect(address: SocketAddr) -> TcpStream {
 impl Client {
     fn connect(address: SocketAddr, dialect: &Dialect) -> Self {
         Self {
-            stream: connect(address),
+            stream: ready(TcpStream::connect(address).expect("connected")),
             address,
             dialect: dialect.clone(),
             id: ClientId::ZERO,
@@ -365,10 +364,12 @@ impl Client {
         }
     }
 
-    /// The server ends the connection, and another one takes its place.
+    /// The server ends the connection, and another one takes its place, unless the server has stopped.
     fn renew(&mut self) {
         self.ends();
-        self.stream = connect(self.address);
+        if let Ok(stream) = TcpStream::connect(self.address) {
+            self.stream = ready(stream);
+        }
     }
 
     fn negative(&self, kind: ResponseKind) -> Response {

@@ -157,6 +157,20 @@ def test_a_file_that_is_refused_is_answered_once(backup: Backup) -> None:
         expect_received(backup)
 
 
+def test_what_is_discarded_ends_with_the_packet_numbered_total(backup: Backup) -> None:
+    wrong = packets(backup, 16, 32, file_name="..")
+    backup.peer.send(b"".join(wrong) + wrong[1])
+    backup.peer.expect_refused(wrong[0])
+    backup.peer.expect_refused(wrong[1])  # of no file: the one after the end
+
+
+def test_without_packet_1_there_is_no_file_to_discard(backup: Backup) -> None:
+    _, *later = packets(backup, 16, 32)
+    for packet in later:
+        backup.peer.send(packet)
+        backup.peer.expect_refused(packet)
+
+
 def test_padding_shows_only_at_the_end(backup: Backup) -> None:
     spoilt = backup.writer.packets(backup.id, cut(without_padding(backup.key, 48), 16, 32), "file", 40)
     backup.peer.send(b"".join(spoilt))

@@ -583,12 +583,12 @@ impl Machine {
             total = first.total;
         }
         let mut to_come = unread;
-        if self.dialect.packets {
+        self.following = (number < total).then(|| Following {
+            total,
+            budget: self.discard_limit.saturating_sub(unread),
+        });
+        if self.following.is_some() {
             to_come = to_come.max(content_size.into());
-            self.following = (number < total).then(|| Following {
-                total,
-                budget: self.discard_limit.saturating_sub(unread),
-            });
         }
         if to_come > self.discard_limit {
             self.send_negative(true)

@@ -153,8 +153,18 @@ async fn lists_clients_beside_a_store_that_is_open_and_without_one() {
     }
     let open = clients(folder.root.path()).expect("a list");
     drop(store);
+    let names = || {
+        let entries = fs::read_dir(folder.root.path()).expect("a folder");
+        let mut names: Vec<_> = entries
+            .map(|it| it.expect("an entry").file_name())
+            .collect();
+        names.sort();
+        names
+    };
+    let before = names();
     let closed = clients(folder.root.path()).expect("a list");
     assert_eq!(open, closed);
+    assert_eq!(names(), before, "nothing is left beside the database");
     let [alice, bob] = open.as_slice() else {
         panic!("{open:?}")
     };
