@@ -149,12 +149,12 @@ impl Cell {
         &self.setting.dialect
     }
 
-    /// Whether the client program finds out every dialect by itself.
-    pub(crate) fn finds_dialects(&self) -> bool {
-        self.setting
-            .clients
-            .first()
-            .is_some_and(Peer::finds_dialects)
+    /// Whether a client with these abilities has to look for its dialect: nobody tells it, and what 2.13
+    /// tells apart is not enough.
+    pub(crate) fn has_to_look(&self, abilities: &[Ability]) -> bool {
+        let client = self.setting.clients.first();
+        let told = client.is_some_and(|client| client.is_told(abilities));
+        self.setting.dialect.reconnects() && !told
     }
 
     /// Program and dialect of the clients of a crowd: every client program in every dialect.

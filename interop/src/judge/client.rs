@@ -141,6 +141,7 @@ impl<'a> Judge<'a> {
             findings: &mut findings,
         };
         let due = run.due.clone().unwrap_or_else(|| match client.id {
+            _ if run.is_looking() => Direction::Request.kinds().to_vec(),
             None => vec![Kind::Register],
             Some(_) if dialect.reconnects() => vec![Kind::Reconnect],
             // 1100 under a name that it holds is a habit of the programs (3.1).
