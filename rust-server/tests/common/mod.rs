@@ -82,7 +82,7 @@ impl Server {
 
     /// Whether it takes no connection any more.
     pub fn is_deaf(&self) -> bool {
-        TcpStream::connect(&self.address).is_err()
+        TcpStream::connect(self.address).is_err()
     }
 
     pub fn pid(&self) -> u32 {
