@@ -86,6 +86,9 @@ struct MatrixArguments {
     /// Only scenarios that match, with or without their `matrix/`; `*` stands for anything; repeatable
     #[arg(long, value_name = "GLOB")]
     scenario: Vec<String>,
+    /// Not the scenarios that match; repeatable
+    #[arg(long, value_name = "GLOB")]
+    except: Vec<String>,
     /// Only this dialect, by name or by its JSON file, perhaps with modifiers (`2023a,crc=zlib`); repeatable
     /// [default: what matrix.toml says]
     #[arg(long, value_name = "NAME|FILE[,MODIFIER..]")]
@@ -198,10 +201,15 @@ fn resolve(arguments: MatrixArguments) -> Result<(Plan, Json), Complaint> {
     let default_folder = || target_folder(&folder).join("interop");
     let keep = arguments.keep.is_some();
     let work = arguments.keep.unwrap_or_else(default_folder);
+    let mut scenarios = select_scenarios(&arguments.scenario)?;
+    if !arguments.except.is_empty() {
+        let except = select_scenarios(&arguments.except)?;
+        scenarios.retain(|scenario| except.iter().all(|other| other.id != scenario.id));
+    }
     let selection = Selection {
         dialects,
         all: arguments.all,
-        scenarios: select_scenarios(&arguments.scenario)?,
+        scenarios,
         scenarios_named: !arguments.scenario.is_empty(),
         servers,
         clients,

@@ -207,6 +207,22 @@ impl Peer {
         }
     }
 
+    /// Whether a run with these abilities is told its dialect.
+    pub(crate) fn is_told(&self, abilities: &[Ability]) -> bool {
+        let names_it =
+            |text: &str| text.contains("{dialect}") || text.contains("{dialect_modified}");
+        let extras = abilities
+            .iter()
+            .filter_map(|ability| self.abilities.get(ability));
+        extras.into_iter().any(|extra| match extra {
+            Extra::Arguments(arguments) => arguments.iter().any(|text| names_it(text)),
+            Extra::Instead(instead) => instead.command.iter().any(|argument| match argument {
+                Argument::One(text) => names_it(text),
+                Argument::ForEachFile(texts) => texts.iter().any(|text| names_it(text)),
+            }),
+        })
+    }
+
     /// A client that finds out every dialect by itself.
     pub(crate) fn finds_dialects(&self) -> bool {
         self.untold_dialects.iter().any(|name| name == "*")

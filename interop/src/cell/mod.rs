@@ -149,12 +149,12 @@ impl Cell {
         &self.setting.dialect
     }
 
-    /// Whether the client program finds out every dialect by itself.
-    pub(crate) fn finds_dialects(&self) -> bool {
-        self.setting
-            .clients
-            .first()
-            .is_some_and(Peer::finds_dialects)
+    /// Whether a client with these abilities has to look for its dialect: nobody tells it, and what 2.13
+    /// tells apart is not enough.
+    pub(crate) fn has_to_look(&self, abilities: &[Ability]) -> bool {
+        let client = self.setting.clients.first();
+        let told = client.is_some_and(|client| client.is_told(abilities));
+        self.setting.dialect.reconnects() && !told
     }
 
     /// Program and dialect of the clients of a crowd: every client program in every dialect.
@@ -329,10 +329,16 @@ impl Cell {
         let (work, name) = (of_client.work.clone(), of_client.name.clone());
         let (peer, dialect) = (of_client.peer.clone(), Arc::clone(&of_client.dialect));
         let planted = of_client.planted;
-        let door = self
-            .tap
-            .open_door(send.plan, &dialect)
-            .map_err(|e| Stop::Ours(e.to_string()))?;
+        let door = match send.after {
+            Some(earlier) => {
+                let door = self.tap.reopen_door(earlier.0);
+                door.ok_or_else(|| Stop::Ours("a run of another cell".into()))?
+            }
+            None => self
+                .tap
+                .open_door(send.plan, &dialect)
+                .map_err(|e| Stop::Ours(e.to_string()))?,
+        };
         let mut sources = Vec::new();
         for file in &send.files {
             // In the working folder, so that a client which sends the path as it was given sends

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::cell::RunHandle;
 use crate::peer::Ability;
 use crate::store;
 use crate::tap::{Meddle, Plan};
@@ -22,6 +23,7 @@ pub(crate) struct Send<'a> {
     pub(super) send_as: Option<&'static str>,
     pub(super) plan: Plan,
     pub(super) learning: bool,
+    pub(super) after: Option<RunHandle>,
 }
 
 impl<'a> Send<'a> {
@@ -48,6 +50,12 @@ impl<'a> Send<'a> {
     /// By a client that was told nothing and knows nothing: it may try.
     pub(crate) fn learning(mut self) -> Self {
         self.learning = true;
+        self
+    }
+
+    /// To the address at which an earlier run found the server: for a client it is the same one.
+    pub(crate) fn to_the_server_of(mut self, earlier: RunHandle) -> Self {
+        self.after = Some(earlier);
         self
     }
 

@@ -30,6 +30,7 @@ pub(super) fn judge(case: &Case<'_>) -> OfClients {
     judge.forgive_the_untold();
     let ids = judge.clients.iter();
     OfClients {
+        runs: judge.runs,
         ids: ids
             .filter_map(|(number, client)| Some((*number, client.id?)))
             .collect(),
@@ -42,6 +43,16 @@ pub(super) struct OfClients {
     pub(super) findings: Vec<Finding>,
     /// The client ID that each client was given.
     pub(super) ids: BTreeMap<usize, Id>,
+    runs: Vec<Progress>,
+}
+
+impl OfClients {
+    /// Whether what happened then on a connection counts.
+    pub(super) fn is_held_to(&self, case: &Case<'_>, connection: usize, order: u64) -> bool {
+        let record = case.recording.connections.get(connection);
+        let run = record.and_then(|record| self.runs.get(record.door));
+        run.is_none_or(|run| run.is_held_to(order))
+    }
 }
 
 struct Judge<'a> {
@@ -130,6 +141,7 @@ impl<'a> Judge<'a> {
             findings: &mut findings,
         };
         let due = run.due.clone().unwrap_or_else(|| match client.id {
+            _ if run.is_looking() => Direction::Request.kinds().to_vec(),
             None => vec![Kind::Register],
             Some(_) if dialect.reconnects() => vec![Kind::Reconnect],
             // 1100 under a name that it holds is a habit of the programs (3.1).
@@ -229,8 +241,9 @@ impl<'a> Judge<'a> {
                 run.registered();
             }
             (Kind::Register, _) if kind.is_negative() => {
-                let goes_on = client.id.is_some() && !dialect.reconnects();
-                let goes_on = goes_on.then_some(Kind::SendPublicKey);
+                // With the identity that it has, and its key pair, if it has one for that name (2.9).
+                let goes_on = client.id.map(|_| Kind::SendPublicKey);
+                client.old_key = None;
                 run.allow(goes_on.as_slice());
             }
             (Kind::Reconnect, Kind::ReconnectRefused) => {
@@ -463,6 +476,9 @@ fn send_file(
                 .iter()
                 .position(|file| !again && file.sent_as.as_bytes() == sent_as);
             run.file = named.unwrap_or(run.file);
+            if run.is_looking() {
+                client.key_used = None;
+            }
             let used = client.key_used.get_or_insert_with(|| sent_as.to_vec());
             if *used != sent_as {
                 examination.one_key_one_file(used);

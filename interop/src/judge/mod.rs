@@ -133,6 +133,12 @@ pub(crate) struct Judgement {
 pub(crate) fn judge(case: &Case<'_>) -> Judgement {
     let (mut findings, uploads) = server::judge(case);
     let of_client = client::judge(case);
+    // What a client sends that looks for its dialect is no request of any: how a server takes it is not
+    // judged, as long as they find together.
+    findings.retain(|finding| {
+        let place = finding.place.as_ref();
+        place.is_none_or(|place| of_client.is_held_to(case, place.connection, finding.order))
+    });
     findings.extend(of_client.findings);
     findings.sort_by_key(|finding| finding.order);
     Judgement {

@@ -16,11 +16,23 @@ use crate::oracle::{self, AesKey};
 /// What the server has to do upon a request.
 pub(super) struct Answer<'a> {
     pub(super) reply: Reply<'a>,
-    /// Whether it has to end the connection then.
-    pub(super) close: bool,
-    /// After a refusal that is more than the server will throw away, a reset is no fault (2.10).
-    pub(super) reset_allowed: bool,
+    /// What becomes of the connection then.
+    pub(super) close: Close,
 }
+
+/// What a server does with a connection after an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Close {
+    No,
+    /// It may end it: more would have to be thrown away than it has to (2.10).
+    May,
+    Must,
+    /// The same, and a reset is no fault, since what still comes is not thrown away without end (2.10).
+    MustOrReset,
+}
+
+/// How much of a refused file a server throws away, unless its operator says otherwise (2.10).
+const DISCARDED: u32 = 16 << 20;
 
 /// The response that is due.
 pub(super) enum Reply<'a> {
@@ -148,10 +160,15 @@ impl Model {
             kind: dialect.negative(Some(kind)),
             why,
         });
+        let answered = !matches!(reply, Reply::Nothing);
+        let size = frame.number(Field::ContentSize).max(frame.header.size);
         Answer {
-            close: dialect.connection == ConnectionUse::Request && !matches!(reply, Reply::Nothing),
+            close: match reply {
+                _ if answered && dialect.connection == ConnectionUse::Request => Close::Must,
+                Reply::Negative { .. } if size > DISCARDED => Close::May,
+                _ => Close::No,
+            },
             reply,
-            reset_allowed: false,
         }
     }
 
@@ -341,16 +358,17 @@ impl Model {
                     why: "it is the answer to a verdict",
                 },
             },
-            close: per_request || after.is_some_and(|after| after.close),
-            reset_allowed: false,
+            close: match per_request || after.is_some_and(|after| after.close) {
+                true => Close::Must,
+                false => Close::No,
+            },
         };
         let refused = |why| Answer {
             reply: Reply::Negative {
                 kind: dialect.negative(Some(kind)),
                 why,
             },
-            close: true,
-            reset_allowed: true,
+            close: Close::MustOrReset,
         };
         let name = match (allowed, kind) {
             (Ok(name), _) => name,
@@ -358,8 +376,7 @@ impl Model {
             (Err(_), Kind::CksumWrong) => {
                 return Answer {
                     reply: Reply::Nothing,
-                    close: per_request,
-                    reset_allowed: false,
+                    close: if per_request { Close::Must } else { Close::No },
                 };
             }
             (Err(_), Kind::GiveUp) if negative.is_some() => return honoured,
@@ -464,8 +481,7 @@ pub(super) fn impossible<'a>(
             kind: dialect.negative(kind),
             why,
         },
-        close: true,
-        reset_allowed: true,
+        close: Close::MustOrReset,
     }
 }
 

@@ -101,6 +101,12 @@ impl Progress {
         self.allow(&[Kind::SendPublicKey]);
     }
 
+    /// Whether it does not know its dialect yet.
+    pub(super) fn is_looking(&self) -> bool {
+        let learning = self.learning.as_ref();
+        learning.is_some_and(|learning| learning.learned.is_none())
+    }
+
     /// Whether the run answers for what it did then.
     pub(super) fn is_held_to(&self, order: u64) -> bool {
         self.learning

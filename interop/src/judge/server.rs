@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use crate::dialect::Dialect;
 use crate::frame::{self, Frame, Id};
 use crate::judge::checks::{self, Difference, Examination};
-use crate::judge::model::{Answer, Model, Reply, Upload, impossible, impossible_header};
+use crate::judge::model::{Answer, Close, Model, Reply, Upload, impossible, impossible_header};
 use crate::judge::{
     Case, Event, Finding, FramePlace, Level, What, Whose, events, response, suspect,
 };
@@ -43,6 +43,8 @@ struct Connection<'a> {
     due: VecDeque<Due<'a>>,
     /// The server has to end the connection, and by which request.
     closing: Option<Closing>,
+    /// The server may end it.
+    may_close: bool,
     /// The client has ended its side.
     client_ended: bool,
     server_ended: bool,
@@ -126,9 +128,11 @@ impl<'a> Judge<'a> {
 
     fn answered(&mut self, connection: usize, request: String, id: Id, answer: Answer<'a>) {
         self.with(connection, |connection| {
-            connection.closing = answer.close.then(|| Closing {
+            let must = matches!(answer.close, Close::Must | Close::MustOrReset);
+            connection.may_close |= answer.close == Close::May;
+            connection.closing = must.then(|| Closing {
                 request: request.clone(),
-                reset_allowed: answer.reset_allowed,
+                reset_allowed: answer.close == Close::MustOrReset,
             });
             if !matches!(answer.reply, Reply::Nothing) {
                 connection.due.push_back(Due {
@@ -285,6 +289,9 @@ impl<'a> Judge<'a> {
             return;
         }
         let owed: Vec<_> = connection.due.drain(..).collect();
+        if connection.may_close {
+            return;
+        }
         let closing = connection.closing.clone();
         let client_ended = connection.client_ended;
         if let Some(due) = owed.first() {

@@ -67,7 +67,9 @@ pub(crate) fn jobs(selection: &Selection, files: &Path) -> Result<Vec<Job>, Dial
         }
         for dialect in selection.rows(place, files)?.into_iter().map(Arc::new) {
             selection.pairs(&mut jobs, |server, client, scenario| {
-                let able = place != Place::Untold || client.finds_dialects();
+                // Into which packets it cuts a file is told to a client, or nothing.
+                let untold = client.finds_dialects() && dialect.packet_size == 0;
+                let able = place != Place::Untold || untold;
                 (scenario.place == place && able).then(|| Job {
                     table: format!("{}: {}", scenario.id, scenario.title),
                     row: dialect.to_string(),

@@ -64,7 +64,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         needs: &[Ability::DialectUntold],
         patience: 1,
         place: Place::Full,
-        applies: always,
+        // Where another dialect has to be looked for: `mixed/untold`.
+        applies: |dialect| !dialect.reconnects(),
         run: dialect_not_told,
     },
 ];

@@ -73,6 +73,16 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         run: set_up_files,
     },
     Scenario {
+        id: "matrix/set-up-files-alone",
+        section: "8",
+        title: "a new client is set up by the files in its folder alone, and comes again so",
+        needs: &[Ability::KnownClient, Ability::SetUpFiles],
+        patience: 1,
+        place: Place::Core,
+        applies: always,
+        run: set_up_files_alone,
+    },
+    Scenario {
         id: "matrix/habit-received-nothing",
         section: "3.1",
         title: "the server answers content that does not decrypt with the cksum of nothing",
@@ -203,15 +213,38 @@ fn set_up_files(cell: &mut Cell) -> Step {
     info.write_wrapped(&new_folder).map_err(Stop::Ours)?;
     let send = Send::of([&second]).able(abilities);
     // A client that is set up by those files alone has to find out a dialect that is not near to `seed`.
-    let learns = cell.dialect().reconnects() && cell.finds_dialects();
+    let learns = cell.has_to_look(abilities);
     let send = if learns { send.learning() } else { send };
     let run = cell.send(client, send, Outcome::Done)?;
     let course = known(cell.dialect());
     if learns {
-        cell.expect_course_to_end(run, &course)?;
+        cell.expect_course_to_end(run, &[Kind::SendFile, Kind::CksumRight])?;
     } else {
         cell.expect_course(run, &course)?;
     }
+    cell.expect_stored(&second)
+}
+
+fn set_up_files_alone(cell: &mut Cell) -> Step {
+    let first = cell.file("first.bin", &bytes(60, 65))?;
+    let second = cell.file("second.bin", &bytes(60, 66))?;
+    cell.serve()?;
+    let client = cell.client("quentin")?;
+    let abilities = &[Ability::SetUpFiles];
+    let send = Send::of([&first]).able(abilities);
+    let looks = cell.has_to_look(abilities);
+    let send = if looks { send.learning() } else { send };
+    let run = cell.send(client, send, Outcome::Done)?;
+    if looks {
+        cell.expect_course_to_end(run, &[Kind::SendFile, Kind::CksumRight])?;
+    } else {
+        cell.expect_course(run, &FIRST)?;
+    }
+    let send = Send::of([&second]).able(abilities).to_the_server_of(run);
+    let run = cell.send(client, send, Outcome::Done)?;
+    let course = known(cell.dialect());
+    cell.expect_course(run, &course)?;
+    cell.expect_stored(&first)?;
     cell.expect_stored(&second)
 }
 

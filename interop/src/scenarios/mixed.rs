@@ -99,7 +99,8 @@ fn untold(cell: &mut Cell) -> Step {
     let run = cell.send(client, send, Outcome::Done)?;
     cell.expect_course_to_end(run, &[Kind::SendFile, Kind::CksumRight])?;
     // What it has learned it knows: not one message more than a client that is told.
-    let run = cell.send(client, Send::of([&second]).able(able), Outcome::Done)?;
+    let send = Send::of([&second]).able(able).to_the_server_of(run);
+    let run = cell.send(client, send, Outcome::Done)?;
     let course = known(cell.dialect());
     cell.expect_course(run, &course)?;
     cell.expect_stored(&first)?;

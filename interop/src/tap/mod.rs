@@ -8,7 +8,7 @@ mod tracker;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
@@ -33,7 +33,14 @@ pub(crate) struct Plan {
 /// The tap of one cell.
 pub(crate) struct Tap {
     shared: Arc<Shared>,
-    doors: Vec<SocketAddr>,
+    doors: Vec<Door>,
+}
+
+/// A port of the tap. It may serve several runs, one after the other.
+struct Door {
+    address: SocketAddr,
+    /// Number of the run that comes in by it now.
+    run: Arc<AtomicUsize>,
 }
 
 /// What all connections of a tap share.
@@ -85,8 +92,12 @@ impl Tap {
     ) -> io::Result<SocketAddr> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
-        let door = self.doors.len();
-        self.doors.push(address);
+        let number = self.doors.len();
+        let run = Arc::new(AtomicUsize::new(number));
+        self.doors.push(Door {
+            address,
+            run: Arc::clone(&run),
+        });
         let shared = Arc::clone(&self.shared);
         let meddle = plan.meddle.map(|meddle| Arc::new(Mutex::new(meddle)));
         let treatment = relay::Treatment {
@@ -96,9 +107,20 @@ impl Tap {
             one_at_a_time: plan.one_at_a_time,
         };
         thread::Builder::new()
-            .name(format!("door {door}"))
-            .spawn(move || accept(&shared, &listener, door, &treatment))?;
+            .name(format!("door {number}"))
+            .spawn(move || accept(&shared, &listener, &run, &treatment))?;
         Ok(address)
+    }
+
+    /// Lets a further run come in by the door of an earlier one, at the same address and with the same
+    /// plan.
+    pub(crate) fn reopen_door(&mut self, earlier: usize) -> Option<SocketAddr> {
+        let number = self.doors.len();
+        let door = self.doors.get(earlier)?;
+        door.run.store(number, Ordering::SeqCst);
+        let (address, run) = (door.address, Arc::clone(&door.run));
+        self.doors.push(Door { address, run });
+        Some(address)
     }
 
     /// Marks what is open now as ended by the harness, so that nobody is blamed for its end. To be
@@ -160,12 +182,17 @@ impl Drop for Tap {
         self.shared.closed.store(true, Ordering::SeqCst);
         for door in &self.doors {
             // Wakes the door's accept; it sees that the tap is closed.
-            drop(TcpStream::connect(door));
+            drop(TcpStream::connect(door.address));
         }
     }
 }
 
-fn accept(shared: &Arc<Shared>, listener: &TcpListener, door: usize, treatment: &relay::Treatment) {
+fn accept(
+    shared: &Arc<Shared>,
+    listener: &TcpListener,
+    run: &AtomicUsize,
+    treatment: &relay::Treatment,
+) {
     for client in listener.incoming() {
         if shared.closed.load(Ordering::SeqCst) {
             return;
@@ -174,7 +201,7 @@ fn accept(shared: &Arc<Shared>, listener: &TcpListener, door: usize, treatment: 
         let number = {
             let mut recording = lock(&shared.recording);
             recording.connections.push(Connection {
-                door,
+                door: run.load(Ordering::SeqCst),
                 ..Connection::default()
             });
             recording.connections.len() - 1
