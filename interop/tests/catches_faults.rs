@@ -159,8 +159,7 @@ const FLIPS_OF_DIALECTS: &[(&str, &str, &str, &str)] = &[
 /// likely cause.
 const OTHER_SERVERS: &[(&str, &str, &str, &str)] = &[
     ("readme", "seed", "size", "dialect 'readme'"),
-    ("seed", "readme", "size", "dialect 'seed'"),
-    ("seed,align=natural", "seed", "code", "'seed,align=natural'"),
+    ("seed", "readme", "client-id", "dialect 'seed'"),
     ("seed,pad=1024", "seed", "trailing-data", "pad="),
     ("seed,size=message", "seed", "size", "'seed,size=message'"),
     ("seed,crc=zlib", "seed", "cksum", "crc=zlib"),
@@ -296,12 +295,12 @@ const SERVER_FAULTS: &[(&str, &str, &str, &str)] = &[
     ("no-reconnect-refused", "reconnect-refused", "2024a", "code"),
     (
         "keeps-connection",
-        "first-backup",
+        "habit-waits-after-1104",
         "2023a,connection=request",
         "end-of-stream",
     ),
     ("answers-each-packet", "many-packets", "2024a", "order"),
-    ("last-packet-only", "many-packets", "2024c", "code"),
+    ("last-packet-only", "many-packets", "2024c", "cksum"),
     (
         "pads-with-noise",
         "first-backup",
@@ -508,7 +507,8 @@ fn what_is_only_recommended_warns_and_does_not_fail() {
     let peers = peers(None, Some("one-key"));
     let run = matrix(peers.path(), &["--scenario", "three-files"]);
     assert_eq!(run.code, 0, "{}", run.text);
-    assert_eq!(run.count("warnings"), 4, "{}", run.text);
+    // Two a dialect: for the second file and for the third.
+    assert_eq!(run.count("warnings"), 2 * 7, "{}", run.text);
 }
 
 #[test]

@@ -54,7 +54,7 @@ impl<'a> Send<'a> {
     }
 
     /// To the address at which an earlier run found the server: for a client it is the same one.
-    pub(crate) fn to_the_server_of(mut self, earlier: RunHandle) -> Self {
+    pub(crate) fn same_server_as(mut self, earlier: RunHandle) -> Self {
         self.after = Some(earlier);
         self
     }

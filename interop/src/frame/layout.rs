@@ -162,7 +162,8 @@ pub(super) fn payload_fields(
         }
         Kind::Acknowledged => {
             // One dialect may have both: which is due is the verdict's affair.
-            let with_id = stated.map_or(dialect.acknowledges_with_id(), |size| size >= ID_SIZE);
+            let with_id =
+                stated.map_or_else(|| dialect.acknowledges_with_id(), |size| size >= ID_SIZE);
             fields.extend(with_id.then_some(id));
         }
         Kind::GeneralError => {}

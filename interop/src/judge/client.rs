@@ -6,7 +6,7 @@ use crate::frame::{self, Frame, Id};
 use crate::judge::checks::{self, Examination};
 use crate::judge::progress::Progress;
 use crate::judge::request::{self, Sending};
-use crate::judge::{Case, Event, Finding, FramePlace, Level, Run, What, Whose, events};
+use crate::judge::{Case, Event, Finding, FramePlace, Level, Run, What, Whose, events, suspect};
 use crate::message::{Direction, Field, Kind};
 use crate::oracle::AesKey;
 use crate::record::{Ended, Side};
@@ -311,10 +311,9 @@ impl<'a> Judge<'a> {
             return;
         }
         let dialect = self.case.dialect(event.connection);
-        let due = self
-            .runs
-            .get(door)
-            .and_then(|run| run.due.as_ref()?.first().copied());
+        let due = self.runs.get(door).and_then(|run| run.due.clone());
+        let cause = suspect::misread_request(dialect, rest, due.as_deref());
+        let due = due.and_then(|due| due.first().copied());
         let (field, expected, got) = checks::unfinished(dialect, Direction::Request, rest, due);
         let header = frame::header(dialect, Direction::Request, rest);
         let title = header.map_or_else(
@@ -323,6 +322,9 @@ impl<'a> Judge<'a> {
         );
         let offset = checks::offset_in_header(dialect, Direction::Request, field);
         self.push(event, number, title, offset, field, expected, got, "1.4");
+        if let Some(last) = self.findings.last_mut() {
+            last.cause = cause;
+        }
     }
 
     fn end(&mut self, event: &Event<'a>, door: usize, how: Ended) {

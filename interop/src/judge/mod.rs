@@ -15,6 +15,7 @@ mod server;
 mod suspect;
 #[cfg(test)]
 mod tests;
+mod verdict;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

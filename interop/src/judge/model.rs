@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
 
-use crate::dialect::{AfterAnswer, ConnectionUse, Dialect, EchoedSize, ReconnectKey};
+use crate::dialect::{ConnectionUse, Dialect, EchoedSize, ReconnectKey};
 use crate::frame::{self, Frame, Header, Id};
 use crate::judge::packets::{Packet, Packets};
 use crate::message::{Direction, Field, Kind};
@@ -89,7 +89,7 @@ pub(crate) struct Upload {
     pub(crate) client: Id,
     /// Name as sent.
     pub(crate) name: Vec<u8>,
-    connection: usize,
+    pub(super) connection: usize,
     /// SHA-256 and size of the plaintext, where the examiner could decrypt it.
     pub(crate) plain: Option<([u8; 32], u64)>,
     pub(crate) state: State,
@@ -118,7 +118,7 @@ pub(super) enum Key {
 pub(super) struct Model {
     clients: BTreeMap<Id, Client>,
     names: BTreeSet<Vec<u8>>,
-    uploads: Vec<Upload>,
+    pub(super) uploads: Vec<Upload>,
     /// Keys of the last key exchange on each connection (2.4).
     connection_keys: BTreeMap<(usize, Id), Key>,
     /// Every key that was made: none may come twice.
@@ -127,7 +127,7 @@ pub(super) struct Model {
     packets: BTreeMap<usize, Packets>,
 }
 
-struct Client {
+pub(super) struct Client {
     name: Vec<u8>,
     public_key: Option<Vec<u8>>,
     key: Option<Key>,
@@ -328,109 +328,7 @@ impl Model {
         own.or(stored).cloned().ok_or("no key was exchanged")
     }
 
-    fn verdict(
-        &mut self,
-        dialect: &Dialect,
-        connection: usize,
-        kind: Kind,
-        frame: &Frame<'_>,
-    ) -> Answer<'static> {
-        let allowed = self
-            .client(frame)
-            .and_then(|_| same_id(dialect, frame))
-            .and_then(|()| valid_name(frame.get(Field::FileName)))
-            .map(<[u8]>::to_vec);
-        let per_request = dialect.connection == ConnectionUse::Request;
-        let after = dialect.after(kind);
-        let says_no = |answer| match answer {
-            AfterAnswer::Refused => Some(Kind::Refused),
-            AfterAnswer::GeneralError => Some(Kind::GeneralError),
-            _ => None,
-        };
-        let negative = after.and_then(|after| says_no(after.answer));
-        let honoured = Answer {
-            reply: match after.map(|after| after.answer) {
-                None | Some(AfterAnswer::None) => Reply::Nothing,
-                Some(AfterAnswer::Acknowledged) => Reply::Acknowledged { with_id: false },
-                Some(AfterAnswer::AcknowledgedWithId) => Reply::Acknowledged { with_id: true },
-                Some(answer) => Reply::Negative {
-                    kind: says_no(answer).unwrap_or(Kind::Refused),
-                    why: "it is the answer to a verdict",
-                },
-            },
-            close: match per_request || after.is_some_and(|after| after.close) {
-                true => Close::Must,
-                false => Close::No,
-            },
-        };
-        let refused = |why| Answer {
-            reply: Reply::Negative {
-                kind: dialect.negative(Some(kind)),
-                why,
-            },
-            close: Close::MustOrReset,
-        };
-        let name = match (allowed, kind) {
-            (Ok(name), _) => name,
-            // One that cannot be honoured is never answered.
-            (Err(_), Kind::CksumWrong) => {
-                return Answer {
-                    reply: Reply::Nothing,
-                    close: if per_request { Close::Must } else { Close::No },
-                };
-            }
-            (Err(_), Kind::GiveUp) if negative.is_some() => return honoured,
-            (Err(why), _) => return refused(why),
-        };
-        let id = frame.header.client_id.unwrap_or_default();
-        let found = self.judged_by(connection, &id, &name);
-        match (kind, found) {
-            (Kind::CksumRight, Some(at)) => {
-                for (other, upload) in self.uploads.iter_mut().enumerate() {
-                    let same = upload.client == id && upload.name == name;
-                    if other == at {
-                        upload.state = State::Verified;
-                    } else if same && other < at && upload.state != State::Dropped {
-                        upload.state = State::Superseded;
-                    }
-                }
-                honoured
-            }
-            (Kind::CksumRight, None) => {
-                let verified = |upload: &&Upload| upload.state == State::Verified;
-                if self.of(&id, &name).any(|upload| verified(&upload)) {
-                    honoured
-                } else {
-                    refused("nothing waits under that name")
-                }
-            }
-            (_, Some(at)) => {
-                if let Some(upload) = self.uploads.get_mut(at) {
-                    upload.state = State::Dropped;
-                }
-                honoured
-            }
-            (_, None) => honoured,
-        }
-    }
-
-    /// The upload that a verdict is about (6.5).
-    fn judged_by(&self, connection: usize, id: &Id, name: &[u8]) -> Option<usize> {
-        let mut waiting = self.uploads.iter().enumerate().rev().filter(|(_, upload)| {
-            upload.client == *id && upload.name == name && upload.state == State::Waiting
-        });
-        let newest = waiting.clone().next();
-        let own = waiting.find(|(_, upload)| upload.connection == connection);
-        own.or(newest).map(|(at, _)| at)
-    }
-
-    fn of(&self, id: &Id, name: &[u8]) -> impl Iterator<Item = &Upload> {
-        self.uploads
-            .iter()
-            .filter(move |upload| upload.client == *id && upload.name == name)
-    }
-
-    fn client(&self, frame: &Frame<'_>) -> Result<&Client, &'static str> {
+    pub(super) fn client(&self, frame: &Frame<'_>) -> Result<&Client, &'static str> {
         let id = frame.header.client_id.unwrap_or_default();
         self.clients.get(&id).ok_or("the client ID is unknown")
     }
@@ -498,7 +396,7 @@ pub(super) fn impossible_header(dialect: &Dialect, header: &Header) -> Option<&'
     (!possible).then_some("payload-size")
 }
 
-fn same_id(dialect: &Dialect, frame: &Frame<'_>) -> Result<(), &'static str> {
+pub(super) fn same_id(dialect: &Dialect, frame: &Frame<'_>) -> Result<(), &'static str> {
     if dialect.client_id_in_payload && frame.id(Field::PayloadClientId) != frame.header.client_id {
         return Err("client-id-mismatch");
     }
@@ -506,7 +404,7 @@ fn same_id(dialect: &Dialect, frame: &Frame<'_>) -> Result<(), &'static str> {
 }
 
 /// The text of a name field that a server accepts (1.8).
-fn valid_name(field: &[u8]) -> Result<&[u8], &'static str> {
+pub(super) fn valid_name(field: &[u8]) -> Result<&[u8], &'static str> {
     let text = frame::name_text(field).ok_or("unterminated-name")?;
     if text.is_empty() {
         return Err("empty-name");

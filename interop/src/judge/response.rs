@@ -62,7 +62,8 @@ fn registered(model: &mut Model, examination: &mut Examination<'_>, name: &[u8])
             "an ID that does not start with 00 00".into(),
             checks::hex(&id),
         );
-        examination.report(difference, "1.9", None);
+        let cause = suspect::client_id(examination.dialect(), examination.frame.bytes);
+        examination.report(difference, "1.9", cause);
     }
     if !model.registered(id, name.to_vec()) {
         let difference = examination.difference(

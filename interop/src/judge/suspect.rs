@@ -2,7 +2,7 @@
 
 use crate::dialect::{AfterAnswer, Checksum, ChecksumInput, Dialect};
 use crate::frame::{self, Frame};
-use crate::message::{Direction, Kind};
+use crate::message::{Direction, Field, Kind};
 use crate::oracle::{self, AesKey, BLOCK};
 
 /// A size field that does not say what it has to say of its message.
@@ -179,6 +179,23 @@ pub(super) fn request_code(dialect: &Dialect, frame: &Frame<'_>, due: &[Kind]) -
     due.find_map(|kind| other_layout(dialect, direction, frame.bytes, Some(*kind)))
 }
 
+/// A request that is not whole, or whose size never came.
+pub(super) fn misread_request(
+    dialect: &Dialect,
+    rest: &[u8],
+    due: Option<&[Kind]>,
+) -> Option<String> {
+    const FIRST: &[Kind] = &[Kind::Register, Kind::Reconnect, Kind::SendPublicKey];
+    let direction = Direction::Request;
+    let mut due = due.unwrap_or(FIRST).iter();
+    due.find_map(|kind| other_layout(dialect, direction, rest, Some(*kind)))
+}
+
+/// A client ID that begins as none may, since a response of another size width looks so.
+pub(super) fn client_id(dialect: &Dialect, bytes: &[u8]) -> Option<String> {
+    other_reading(dialect, Direction::Response, bytes, Some(Kind::Registered))
+}
+
 /// A response when none is due.
 pub(super) fn stray_response(dialect: &Dialect, frame: &Frame<'_>) -> Option<String> {
     if frame.kind == Some(Kind::Acknowledged) {
@@ -305,37 +322,31 @@ fn each_packet_alone(key: &AesKey, content: &[u8], file: &[u8], packets: &[usize
     plain.starts_with(file)
 }
 
-/// The same bytes read in another way: as a dialect that differs in one parameter, else as another
-/// dialect of the repository. Only what makes a possible message of them is named; of `due`, where that
-/// is given.
+/// The same bytes read in another way, where they make no sense in this one: as a dialect that differs
+/// in one parameter, or as another dialect of the repository. Only what makes a possible message of them
+/// is named; of `due`, where that is given.
 fn other_layout(
     dialect: &Dialect,
     direction: Direction,
     bytes: &[u8],
     due: Option<Kind>,
 ) -> Option<String> {
-    let reads = |other: &Dialect| {
-        let header = frame::header(other, direction, bytes)?;
-        let kind = other.kind(direction, header.code)?;
-        let payload = frame::extent(other, direction, &header).payload;
-        let fixed = frame::stated_payload(other, kind, payload);
-        let fits = match kind {
-            Kind::SendFile => payload >= fixed,
-            _ => header.size as usize == frame::size_field(other, kind, fixed),
-        };
-        let possible = header.version == frame::VERSION && due.is_none_or(|due| due == kind);
-        (fits && payload > 0 && possible).then_some(())
-    };
-    if reads(dialect).is_some() {
+    if makes_sense(dialect, direction, bytes, due) {
         return None;
     }
-    let neighbour = dialect
-        .neighbours()
-        .iter()
-        .find(|(_, other)| reads(other).is_some());
-    let other = Dialect::built_in()
-        .iter()
-        .find(|other| reads(other).is_some());
+    other_reading(dialect, direction, bytes, due)
+}
+
+fn other_reading(
+    dialect: &Dialect,
+    direction: Direction,
+    bytes: &[u8],
+    due: Option<Kind>,
+) -> Option<String> {
+    let reads = |other: &Dialect| makes_sense(other, direction, bytes, due);
+    let mut others = Dialect::built_in().iter();
+    let other = others.find(|other| other.name != dialect.name && reads(other));
+    let neighbour = dialect.neighbours().iter().find(|(_, other)| reads(other));
     let names = [
         other.map(|other| format!("'{other}'")),
         neighbour.map(|(modifier, _)| format!("'{dialect},{modifier}'")),
@@ -345,6 +356,38 @@ fn other_layout(
         let word = direction.name();
         format!("this is a {word} of the dialect {}", names.join(", or of "))
     })
+}
+
+/// Whether bytes begin with a message of the dialect whose sizes agree with each other.
+fn makes_sense(dialect: &Dialect, direction: Direction, bytes: &[u8], due: Option<Kind>) -> bool {
+    let Some(header) = frame::header(dialect, direction, bytes) else {
+        return false;
+    };
+    let Some(kind) = dialect.kind(direction, header.code) else {
+        return false;
+    };
+    let payload = frame::extent(dialect, direction, &header).payload;
+    let fixed = frame::stated_payload(dialect, kind, payload);
+    let sizes_agree = match kind {
+        Kind::SendFile => {
+            let places = frame::places(dialect, direction, &header);
+            let place = places
+                .iter()
+                .find(|place| place.field == Field::ContentSize);
+            let stated = place.and_then(|place| bytes.get(place.range.clone()));
+            let stated = stated.map(|bytes| dialect.byte_order.number(bytes) as usize);
+            match (payload.checked_sub(fixed), stated) {
+                (None, _) => false,
+                // A packet has a part of the content.
+                (Some(content), Some(stated)) if dialect.packets => content <= stated,
+                (Some(content), Some(stated)) => content == stated,
+                (Some(_), None) => true,
+            }
+        }
+        _ => header.size as usize == frame::size_field(dialect, kind, fixed),
+    };
+    let possible = header.version == frame::VERSION && due.is_none_or(|due| due == kind);
+    sizes_agree && possible && payload > 0
 }
 
 /// A number of `width` bytes with their order reversed.

@@ -7,9 +7,11 @@ use crate::info_file::InfoFile;
 use crate::message::{Direction, Kind};
 use crate::oracle::KeyPair;
 use crate::peer::Ability;
-use crate::scenarios::meddlers::{Damage, EndAfter, HoldEnd, ReceivedNothing, RegisterBefore};
+use crate::scenarios::meddlers::{
+    Damage, EndAfter, HoldEnd, ReceivedNothing, RegisterBefore, server_closes,
+};
 use crate::scenarios::{FIRST, Place, Scenario, always, bytes, known};
-use crate::tap::{Fate, Gate, Meddle, Plan};
+use crate::tap::{Fate, Meddle, Plan};
 
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
@@ -108,16 +110,12 @@ fn waits_after_1104(cell: &mut Cell) -> Step {
     let file = cell.file("patient.bin", &bytes(60, 20))?;
     cell.serve()?;
     let client = cell.client("mallory")?;
-    let closes = cell
-        .dialect()
-        .after(Kind::CksumRight)
-        .is_some_and(|after| after.close);
-    let gate = Gate::new();
-    if !closes {
-        // Nothing would come: where the connection stays, the client's end is what ends it.
-        gate.open();
-    }
-    let send = Send::of([&file]).meddled(HoldEnd { gate });
+    let send = Send::of([&file]);
+    // Where the connection stays, the client's end is what ends it.
+    let send = match server_closes(cell.dialect()) {
+        true => send.meddled(HoldEnd::default()),
+        false => send,
+    };
     let run = cell.send(client, send, Outcome::Done)?;
     cell.expect_course(run, &FIRST)?;
     cell.expect_stored(&file)
@@ -240,7 +238,7 @@ fn set_up_files_alone(cell: &mut Cell) -> Step {
     } else {
         cell.expect_course(run, &FIRST)?;
     }
-    let send = Send::of([&second]).able(abilities).to_the_server_of(run);
+    let send = Send::of([&second]).able(abilities).same_server_as(run);
     let run = cell.send(client, send, Outcome::Done)?;
     let course = known(cell.dialect());
     cell.expect_course(run, &course)?;

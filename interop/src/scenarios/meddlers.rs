@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::dialect::{Dialect, EchoedSize};
+use crate::dialect::{ConnectionUse, Dialect, EchoedSize};
 use crate::frame;
 use crate::message::{Direction, Field, Kind};
 use crate::oracle;
@@ -165,22 +165,45 @@ impl Meddle for CutContent {
     }
 }
 
-/// Keeps the client's end of the stream from the server until the server has ended its own: only a
-/// server that closes by itself gets on then.
+/// Keeps the client's end of each stream from the server until the server has ended its own: only a
+/// server that closes by itself gets on then. It is for clients that have one connection at a time.
+#[derive(Default)]
 pub(super) struct HoldEnd {
-    pub(super) gate: Arc<Gate>,
+    /// One for each connection whose client has ended its side first.
+    gates: Vec<Arc<Gate>>,
+    clients_ended: usize,
+    servers_ended: usize,
 }
 
 impl Meddle for HoldEnd {
     fn end(&mut self, direction: Direction) -> Fate {
         match direction {
-            Direction::Request => Fate::Hold(Arc::clone(&self.gate)),
+            Direction::Request => {
+                let gate = Gate::new();
+                self.gates.push(Arc::clone(&gate));
+                self.clients_ended += 1;
+                if self.servers_ended >= self.clients_ended {
+                    return Fate::Pass;
+                }
+                Fate::Hold(gate)
+            }
             Direction::Response => {
-                self.gate.open();
+                if let Some(gate) = self.gates.get(self.servers_ended) {
+                    gate.open();
+                }
+                self.servers_ended += 1;
                 Fate::Pass
             }
         }
     }
+}
+
+/// Whether the server ends every connection of a first backup by itself.
+pub(super) fn server_closes(dialect: &Dialect) -> bool {
+    dialect.connection == ConnectionUse::Request
+        || dialect
+            .after(Kind::CksumRight)
+            .is_some_and(|after| after.close)
 }
 
 /// Ends the server's side towards the client once a message has passed, as servers do that close

@@ -4,6 +4,7 @@ use crate::cell::{Cell, Outcome, Send, Step};
 use crate::dialect::{Checksum, ChecksumInput, Dialect};
 use crate::message::Kind;
 use crate::peer::Ability;
+use crate::scenarios::meddlers::{HoldEnd, server_closes};
 use crate::scenarios::verdicts::{course, damage};
 use crate::scenarios::{FIRST, Place, Scenario, always, bytes, known};
 
@@ -58,7 +59,12 @@ fn every_exchange(cell: &mut Cell) -> Step {
     let never = cell.file("never.bin", &bytes(200, 72))?;
     cell.serve()?;
     let client = cell.client("anna")?;
-    let run = cell.send(client, Send::of([&first]), Outcome::Done)?;
+    let send = Send::of([&first]);
+    let send = match server_closes(cell.dialect()) {
+        true => send.meddled(HoldEnd::default()),
+        false => send,
+    };
+    let run = cell.send(client, send, Outcome::Done)?;
     cell.expect_course(run, &FIRST)?;
     let sees_damage = sees_damage(cell.dialect());
     let times = u32::from(sees_damage && cell.dialect().transmissions > 1);
@@ -99,7 +105,7 @@ fn untold(cell: &mut Cell) -> Step {
     let run = cell.send(client, send, Outcome::Done)?;
     cell.expect_course_to_end(run, &[Kind::SendFile, Kind::CksumRight])?;
     // What it has learned it knows: not one message more than a client that is told.
-    let send = Send::of([&second]).able(able).to_the_server_of(run);
+    let send = Send::of([&second]).able(able).same_server_as(run);
     let run = cell.send(client, send, Outcome::Done)?;
     let course = known(cell.dialect());
     cell.expect_course(run, &course)?;
