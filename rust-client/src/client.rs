@@ -217,7 +217,13 @@ impl Client {
     pub(crate) fn first_dialect(&self) -> Option<(Dialect, Knowledge)> {
         match (&self.options.dialect, self.dialect()) {
             (Some(dialect), _) => Some((dialect.clone(), Knowledge::Fixed)),
-            (None, Some(learned)) => Some((learned, Knowledge::Learned)),
+            (None, Some(learned)) => {
+                let record = self.record_of_this_server();
+                match record.is_some_and(|record| record.about_a_file) {
+                    true => Some((learned, Knowledge::Learned)),
+                    false => Some((learned, Knowledge::Guess)),
+                }
+            }
             (None, None) => Some((Dialect::all().first()?.clone(), Knowledge::Guess)),
         }
     }
@@ -242,18 +248,27 @@ impl Client {
         Ok(())
     }
 
-    /// Keeps what was learned of the server, if it is news.
-    pub(crate) fn keep_record(&mut self, dialect: Option<&Dialect>) -> Result<(), IdentityError> {
-        let learned = match (&self.options.dialect, dialect) {
-            (None, Some(dialect)) => Some(dialect.to_string()),
-            _ => self
-                .record_of_this_server()
-                .and_then(|record| record.dialect.clone()),
+    /// Keeps what was learned of the server, and whether from a file, if it is news.
+    pub(crate) fn keep_record(
+        &mut self,
+        dialect: Option<&Dialect>,
+        about_a_file: bool,
+    ) -> Result<(), IdentityError> {
+        let known = self.record_of_this_server();
+        let before = known.is_some_and(|record| record.about_a_file);
+        let (learned, about_a_file) = match (&self.options.dialect, dialect) {
+            (None, Some(dialect)) => (Some(dialect.to_string()), about_a_file || before),
+            _ => {
+                let learned = known.and_then(|record| record.dialect.clone());
+                let about_a_file = learned.is_none() || before;
+                (learned, about_a_file)
+            }
         };
         let record = ServerRecord {
             version: ServerRecord::VERSION,
             server: self.options.server.to_string(),
             dialect: learned,
+            about_a_file,
         };
         if self.record.as_ref() != Some(&record) {
             self.folder.store_record(&record)?;

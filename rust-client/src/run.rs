@@ -1,35 +1,22 @@
 //! Carries out what the protocol's session asks for: one TCP connection at a time, files in order.
 
-use std::io;
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use backup_protocol::Dialect;
 use backup_protocol::crypto::KeyPair;
 use backup_protocol::session::client::{
     Action, ClientError as SessionError, ClientOptions, ClientSession, Confirmation,
-    Event as Input, File, FileOutcome, MAX_READ, Patience, TRIES, Transmission,
+    Event as Input, File, FileOutcome, MAX_READ, TRIES, Transmission,
 };
 use backup_protocol::wire::{RequestKind, VerdictKind};
 
 use crate::client::{Client, KeyPer};
-use crate::connection::Connection;
 use crate::error::ClientError;
 use crate::event::{Event, Sent, Verdict, Warning};
 use crate::identity::PendingMeInfo;
+use crate::link::Link;
 use crate::source::{FileError, SourceFile};
-use crate::upload::{self, Streamed};
-
-/// Content that a server is trusted to decrypt and sum in a second, in bytes, before it must answer:
-/// far below what even an interpreted server does, far above what would be no limit.
-const SERVER_BYTES_PER_SECOND: u64 = 2_000_000;
-
-/// How long a server is waited for that may not have understood the question, since others are left to
-/// ask. One that did understand answers far sooner.
-const GUESS: Duration = Duration::from_secs(5);
-
-/// How long to look whether a server closes, or says something that need not be said.
-const GLANCE: Duration = Duration::from_secs(1);
+use crate::upload;
 
 /// One call of the client: some files, over as many sessions as failures make necessary.
 pub(crate) struct Run<'a> {
@@ -119,13 +106,7 @@ impl<'a> Run<'a> {
         options.connection_per_request = self.client.options.connection_per_request;
         options.key_per_file = self.client.options.key_per == KeyPer::File;
         let mut session = ClientSession::new(options);
-        let mut link = Link {
-            connection: None,
-            deadline: None,
-            extra: Duration::ZERO,
-            request_size: None,
-            error: None,
-        };
+        let mut link = Link::new();
         let mut handed = Vec::new();
         let result = self.drive(&mut session, &mut link, pending, &mut handed);
         // Before the results: what a failure is explained with.
@@ -137,7 +118,9 @@ impl<'a> Run<'a> {
         self.settle(session.outcomes(), &handed, !violated);
         // An address that nobody answered at, or somebody else did, is not to be kept.
         if self.accepted
-            && let Err(error) = self.client.keep_record(session.dialect())
+            && let Err(error) = self
+                .client
+                .keep_record(session.dialect(), !session.outcomes().is_empty())
         {
             (self.on_event)(Event::Warning(Warning::Record(&error)));
         }
@@ -375,113 +358,5 @@ impl<'a> Run<'a> {
             },
             error => ClientError::Session(error),
         }
-    }
-}
-
-/// The connection of the moment.
-struct Link {
-    connection: Option<Connection>,
-    /// Of the answer that is being read, and how patiently.
-    deadline: Option<(Patience, Instant)>,
-    /// What the server may take longer for the request that was sent last.
-    extra: Duration,
-    /// Bytes of the first request that the file under way was sent in.
-    request_size: Option<u64>,
-    /// What the system said last, for the message.
-    error: Option<io::Error>,
-}
-
-impl Link {
-    fn connect(&mut self, client: &Client) -> Result<(), ClientError> {
-        self.connection = None;
-        self.deadline = None;
-        self.error = None;
-        match Connection::open(&client.options.server, client.options.timeout) {
-            Ok(connection) => {
-                self.connection = Some(connection);
-                Ok(())
-            }
-            Err(source) => Err(ClientError::Connect {
-                server: client.options.server.clone(),
-                source,
-            }),
-        }
-    }
-
-    fn send(&mut self, bytes: &[u8]) -> Input<'static> {
-        self.deadline = None;
-        self.extra = Duration::ZERO;
-        let sent = match &self.connection {
-            Some(connection) => connection.write_all(bytes),
-            None => Err(io::ErrorKind::NotConnected.into()),
-        };
-        match sent {
-            Ok(()) => Input::Sent,
-            Err(error) => self.send_failed(error),
-        }
-    }
-
-    fn send_failed(&mut self, error: io::Error) -> Input<'static> {
-        self.error = Some(error);
-        Input::SendFailed
-    }
-
-    fn read<'b>(&mut self, buffer: &'b mut [u8], patience: Patience) -> Input<'b> {
-        let Some(connection) = &self.connection else {
-            return Input::Ended;
-        };
-        let deadline = match self.deadline {
-            Some((same, deadline)) if same == patience => deadline,
-            _ => match patience {
-                Patience::Answer => connection.deadline(Duration::MAX, self.extra),
-                Patience::Guess => connection.deadline(GUESS, self.extra),
-                Patience::Glance => connection.deadline(GLANCE, Duration::ZERO),
-            },
-        };
-        self.deadline = Some((patience, deadline));
-        match connection.read(buffer, deadline) {
-            Ok(0) => Input::Ended,
-            Ok(read) => Input::Received(buffer.get(..read).unwrap_or_default()),
-            Err(error) if error.kind() == io::ErrorKind::TimedOut => Input::TimedOut,
-            Err(error) => {
-                self.error = Some(error);
-                Input::Reset
-            }
-        }
-    }
-
-    fn send_content(
-        &mut self,
-        transmission: Transmission,
-        stream: impl FnOnce(&Connection, Transmission) -> Result<Streamed, FileError>,
-    ) -> Result<Input<'static>, FileError> {
-        let header = transmission.prefix.len() as u64;
-        let size = header.saturating_add(transmission.first_packet.into());
-        self.request_size.get_or_insert(size);
-        let size = u64::from(transmission.content_size);
-        if !matches!(self.send(&transmission.prefix), Input::Sent) {
-            return Ok(Input::SendFailed);
-        }
-        self.extra = Duration::from_secs(size / SERVER_BYTES_PER_SECOND);
-        let Some(connection) = &self.connection else {
-            return Ok(Input::SendFailed);
-        };
-        Ok(match stream(connection, transmission)? {
-            Streamed::Whole(sums) => Input::ContentSent { sums },
-            Streamed::Interrupted(error) => {
-                self.error = error;
-                Input::SendFailed
-            }
-        })
-    }
-
-    fn end_sending(&mut self) -> Input<'static> {
-        if let Some(connection) = &self.connection {
-            // Fails if the server has reset the connection, which the next read says better.
-            let _ = connection.end_sending();
-        }
-        self.deadline = None;
-        self.extra = Duration::ZERO;
-        Input::SendingEnded
     }
 }

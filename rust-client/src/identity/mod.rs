@@ -58,6 +58,18 @@ pub struct ServerRecord {
     /// The dialect that the server was heard speaking, a name and modifiers (PROTOCOL.md 10.11).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dialect: Option<String>,
+    /// Whether it was heard about a file: keys alone do not tell all dialects apart.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub about_a_file: bool,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)]
+const fn is_yes(value: &bool) -> bool {
+    *value
 }
 
 impl ServerRecord {
@@ -428,6 +440,7 @@ mod tests {
             version: 1,
             server: "h:1".into(),
             dialect: Some("seed".into()),
+            about_a_file: false,
         };
         identity.store_record(&record).unwrap();
         assert_eq!(identity.load_record().unwrap(), Some(record));

@@ -10,18 +10,20 @@ mod name;
 mod reader;
 mod request;
 mod response;
+mod send_file;
 
 pub use client_id::ClientId;
 pub use error::DecodeError;
 pub use header::{RequestCode, RequestHeader, ResponseCode, ResponseHeader, ResponseRest, VERSION};
 pub use name::{Name, NameError, base_name};
 pub use request::{
-    PUBLIC_KEY_SIZE, Packet, Reconnect, Register, Request, RequestKind, SendFile, SendPublicKey,
-    Verdict, VerdictKind,
+    PUBLIC_KEY_SIZE, Reconnect, Register, Request, RequestKind, SendPublicKey, Verdict, VerdictKind,
 };
 pub use response::{
     Acknowledged, FileReceived, ReconnectRefused, Refused, Registered, Response, ResponseKind,
     WRAPPED_KEY_SIZE, WrappedKey,
 };
+
+pub use send_file::{Packet, SendFile};
 
 pub(crate) use reader::Reader;
