@@ -308,6 +308,10 @@ fn list(peers: Option<&Path>) -> Result<Exit, Complaint> {
     for dialect in Dialect::built_in() {
         line(format!("  {:16} {}", dialect.name, dialect.title))?;
     }
+    line("Modifiers, as in seed,crc=zlib (PROTOCOL.md 10.2)".into())?;
+    for (key, values) in Dialect::modifiers() {
+        line(format!("  {:16} {values}", format!("{key}=")))?;
+    }
     line(format!("Fields for --flip\n  {}", Flip::fields()))?;
     Ok(Exit::Passed)
 }

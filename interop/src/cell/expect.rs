@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::cell::{Cell, ClientHandle, RunHandle, Step, Stop, TestFile, ours};
+use crate::dialect::Dialect;
 use crate::frame;
 use crate::judge::{self, Case, Whose};
 use crate::message::{Direction, Field, Kind};
@@ -147,10 +148,11 @@ impl Cell {
         };
         for handle in clients {
             let client = self.get(*handle)?;
-            let (name, dialect) = (client.name.clone(), client.dialect.to_string());
+            let (name, dialect) = (client.name.clone(), Arc::clone(&client.dialect));
             let found = shown.iter().find(|(known, _)| *known == name);
             let got = found.map_or("no such client", |(_, dialect)| dialect.as_str());
-            if got != dialect {
+            let same = Dialect::find(got).is_ok_and(|shown| shown.says_the_same_as(&dialect));
+            if !same {
                 let expected = format!("client {name:?} in the dialect {dialect}");
                 let got = got.to_owned();
                 self.fail(Whose::Server, Field::Scenario, &expected, &got, "10.10");

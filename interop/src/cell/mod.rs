@@ -227,6 +227,10 @@ impl Cell {
         values.texts.insert("data", text(&self.data()));
         values.texts.insert("work", text(&folder));
         let peer = &self.setting.server;
+        if !peer.has(Ability::ShowClients, &self.setting.dialect.name) {
+            let expected = "the ability 'show-clients' of a server with 'dialect-auto'";
+            return Err(self.fail(Whose::Server, Field::Scenario, expected, "none", "10.10"));
+        }
         let invocation = peer.invocation(&self.setting.places, values, &[Ability::ShowClients]);
         let order = self.order(invocation, folder, "clients".as_ref())?;
         let process = Process::start(&order)

@@ -191,6 +191,23 @@ impl Dialect {
         })
     }
 
+    /// Every modifier and its values, for people.
+    pub(crate) fn modifiers() -> impl Iterator<Item = (&'static str, String)> {
+        modifiers::list()
+    }
+
+    /// Whether it has the same parameters, whatever it is called.
+    pub(crate) fn says_the_same_as(&self, other: &Self) -> bool {
+        let parameters = |dialect: &Self| {
+            let mut members = dialect.json.as_object().cloned().unwrap_or_default();
+            for name in ["name", "title"] {
+                members.remove(name);
+            }
+            members
+        };
+        parameters(self) == parameters(other)
+    }
+
     /// What is given to a program that knows names, files and modifiers.
     pub(crate) fn expression(&self) -> String {
         let mut parts = vec![self.base.clone()];

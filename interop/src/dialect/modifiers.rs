@@ -192,6 +192,12 @@ pub(super) fn apply(dialect: &mut Value, text: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// Every modifier and its values, for people.
+pub(super) fn list() -> impl Iterator<Item = (&'static str, String)> {
+    let all = MODIFIERS.iter().chain([&PORT]);
+    all.map(|modifier| (modifier.key, modifier.values.to_string()))
+}
+
 /// Every modifier that changes a dialect's messages in one parameter, but for plain numbers.
 pub(super) fn neighbours(dialect: &Value) -> Vec<String> {
     let mut all = Vec::new();

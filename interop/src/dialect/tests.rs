@@ -99,3 +99,11 @@ fn integers_stand_in_either_order() {
     assert_eq!(ByteOrder::Little.number(&[2, 1]), 0x0102);
     assert_eq!(ByteOrder::Big.number(&[]), 0);
 }
+
+#[test]
+fn the_order_of_modifiers_is_no_matter() {
+    let find = |argument| Dialect::find(argument).expect("a dialect");
+    let one = find("seed,order=big,align=natural");
+    assert!(one.says_the_same_as(&find("seed,align=natural,order=big")));
+    assert!(!one.says_the_same_as(&find("seed,align=natural")));
+}

@@ -27,6 +27,7 @@ pub(crate) struct Mixed {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Crowd {
+    pub(crate) name: String,
     /// What the server is told.
     pub(crate) server: String,
     pub(crate) clients: Vec<String>,
@@ -64,7 +65,7 @@ mod tests {
         for crowd in &config.mixed.crowd {
             let bases = crowd.server.split(',').filter(|word| *word != "auto");
             bases.for_each(|base| drop(Dialect::find(base).expect("a base")));
-            assert!(crowd.clients.len() >= 4, "{}", crowd.server);
+            assert!(crowd.clients.len() >= 4, "{}", crowd.name);
         }
     }
 

@@ -113,19 +113,17 @@ impl Selection {
         }
         let mixed = &config().mixed;
         let mut rows = Vec::new();
-        match place {
-            Place::File => {
-                for file in &mixed.files {
-                    rows.push(Dialect::find(&files.join(file).to_string_lossy())?);
-                }
+        if place == Place::Untold {
+            rows.extend_from_slice(Dialect::built_in());
+        }
+        if place != Place::File {
+            for modified in &mixed.modified {
+                rows.push(Dialect::find(modified)?);
             }
-            _ => {
-                if place == Place::Untold {
-                    rows.extend_from_slice(Dialect::built_in());
-                }
-                for modified in &mixed.modified {
-                    rows.push(Dialect::find(modified)?);
-                }
+        }
+        if place != Place::Told {
+            for file in &mixed.files {
+                rows.push(Dialect::find(&files.join(file).to_string_lossy())?);
             }
         }
         let named: Vec<_> = self.dialects.iter().map(Dialect::to_string).collect();
@@ -148,7 +146,7 @@ impl Selection {
                 if scenario.place == Place::Crowd {
                     jobs.push(Job {
                         table: format!("{}: {}", scenario.id, scenario.title),
-                        row: crowd.server.clone(),
+                        row: format!("{} ({})", crowd.name, crowd.server),
                         server_told: Some(crowd.server.clone()),
                         clients: self.clients.clone(),
                         crowd: dialects.clone(),
@@ -186,11 +184,12 @@ impl Job {
         clients.find_map(|client| self.scenario.missing(client, &self.dialect))
     }
 
-    /// The dialect in reports: what the server is told.
+    /// The dialect in reports; of a crowd, what tells it from the others.
     pub(crate) fn dialect_name(&self) -> String {
-        self.server_told
-            .clone()
-            .unwrap_or_else(|| self.dialect.to_string())
+        match self.scenario.place {
+            Place::Crowd => self.row.clone(),
+            _ => self.dialect.to_string(),
+        }
     }
 
     /// The clients in reports.

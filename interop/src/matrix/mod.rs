@@ -131,7 +131,7 @@ fn run_cell(plan: &Plan, job: &Job) -> CellReport {
     let scenario = job.scenario;
     let folder = plan
         .folder
-        .join(job.dialect_name().replace(['/', ','], "-"))
+        .join(job.dialect_name().replace(['/', ',', ' ', '(', ')'], "-"))
         .join(format!("{}__{}", job.server.name, job.client_name()))
         .join(scenario.short());
     let mut report = CellReport {

@@ -42,7 +42,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         id: "mixed/crowd",
         section: "10.10",
-        title: "clients of four generations at once, and a server that is told none of them",
+        title: "clients of several dialects at once, and a server that is told none of them",
         needs: &[Ability::KnownClient],
         patience: 2,
         place: Place::Crowd,
