@@ -207,3 +207,23 @@ fn shown_clients(output: &str) -> Result<Vec<(String, String)>, String> {
         .map(|client| Ok((member(client, "name")?, member(client, "dialect")?)))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_a_server_shows_of_its_clients() {
+        let shown = r#"{"clients": [{"name": "a", "dialect": "seed", "files": 1}]}"#;
+        let one = vec![("a".to_owned(), "seed".to_owned())];
+        assert_eq!(shown_clients(shown), Ok(one.clone()));
+        assert_eq!(
+            shown_clients(r#"[{"name": "a", "dialect": "seed"}]"#),
+            Ok(one)
+        );
+        // A client whose dialect is not told is no client in the right dialect.
+        for text in ["", "{}", r#"{"clients": [{"name": "a", "dialect": null}]}"#] {
+            assert!(shown_clients(text).is_err(), "{text}");
+        }
+    }
+}
