@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
-import subprocess
+import re
 import sys
-import zlib
+import unicodedata
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -23,7 +22,9 @@ from cryptography.hazmat.primitives.asymmetric import padding as rsa_padding
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
+import confirm_packets
 import confirm_transcript
+import second_cksum
 import second_reader as reader
 from second_reader import Bytes, Dialect, Fields, RefusedError
 
@@ -42,8 +43,9 @@ def main() -> int:
         for group in file["groups"]:
             for test in group["tests"]:
                 for dialect in group["dialects"]:
+                    parameters = {**dialects[group.get("base", dialect)], **group.get("modifiers", {})}
                     try:
-                        confirm(file["decodes"], dialects[dialect], group, test)
+                        confirm(file["decodes"], parameters, group, test)
                     except AssertionError as error:
                         wrong.append(f"v1/{name}: {test['id']} in {dialect}: {error}")
                 confirmed[name] += 1
@@ -62,7 +64,10 @@ def confirm(decodes: str, dialect: Dialect, group: Group, test: Test) -> None:
     """Fails with an AssertionError that says what differs."""
     if decodes == "transcript":
         expect(test["result"] == "valid", "a transcript is valid")
-        confirm_transcript.confirm(dialect, group, test, unwrap, decrypt, cksum)
+        confirm_transcript.confirm(dialect, group, test, unwrap, decrypt, file_cksum)
+        return
+    if decodes == "packets":
+        confirm_packets.confirm(dialect, group, test, decrypt)
         return
     try:
         fields = DECODERS[decodes](dialect, group, test)
@@ -80,6 +85,7 @@ def confirm(decodes: str, dialect: Dialect, group: Group, test: Test) -> None:
         return
     if test["result"] == "valid":
         expect(again == test["bytes"], f"encodes to {str(again)[:200]}")
+        expect(not is_reception_only(dialect, fields), "is what nobody sends in the dialect")
     else:
         differs = again != test["bytes"]
         unusual = fields.get("header", fields).get("version") != 3 or is_reception_only(dialect, fields)
@@ -91,9 +97,10 @@ def is_reception_only(dialect: Dialect, fields: Fields) -> bool:
     header, payload = fields.get("header", {}), fields.get("payload", {})
     code = header.get("code")
     if code == dialect["response_codes"]["acknowledged"]:
-        return True
+        form = "acknowledged-with-id" if payload else "acknowledged"
+        return all(dialect[after]["answer"] != form for after in ("after_right", "after_wrong", "after_give_up"))
     if code == dialect["response_codes"]["refused"]:
-        return dialect["refused_payload"] == "empty" and bool(payload)
+        return bool(dialect["refused_payload"] == "empty") == bool(payload)
     return code == dialect["response_codes"]["registered"] and str(payload["client_id"]).startswith("0000")
 
 
@@ -105,25 +112,33 @@ def expect(condition: bool, message: str) -> None:
 # Decoding and encoding, by the member `decodes`
 
 
-def decode_request_header(_dialect: Dialect, _group: Group, test: Test) -> Fields:
-    data = Bytes(bytes.fromhex(test["bytes"]))
+def decode_request_header(dialect: Dialect, _group: Group, test: Test) -> Fields:
+    data = Bytes(dialect, bytes.fromhex(test["bytes"]))
     fields = reader.request_header(data)
     data.finish()
     return fields
 
 
 def decode_response_header(dialect: Dialect, _group: Group, test: Test) -> Fields:
-    data = Bytes(bytes.fromhex(test["bytes"]))
-    fields = reader.response_header(dialect, data)
+    data = Bytes(dialect, bytes.fromhex(test["bytes"]))
+    fields = reader.response_header(data)
     data.finish()
     return fields
 
 
-def decode_name_field(_dialect: Dialect, _group: Group, test: Test) -> Fields:
-    data = Bytes(bytes.fromhex(test["bytes"]))
+def decode_name_field(dialect: Dialect, _group: Group, test: Test) -> Fields:
+    data = Bytes(dialect, bytes.fromhex(test["bytes"]))
     text = data.name()
     data.finish()
     return {"text": text}
+
+
+def decode_file_name(dialect: Dialect, group: Group, test: Test) -> Fields:
+    text = decode_name_field(dialect, group, test)["text"]
+    base_name = re.split(r"[/\\]", text)[-1]
+    if base_name in ("", ".", "..") or any(unicodedata.category(letter) == "Cc" for letter in base_name):
+        raise RefusedError("bad-file-name")
+    return {"text": text, "base_name": base_name}
 
 
 def decode_request(dialect: Dialect, group: Group, test: Test) -> Fields:
@@ -135,15 +150,15 @@ def decode_response(dialect: Dialect, _group: Group, test: Test) -> Fields:
     return reader.response(dialect, bytes.fromhex(test["bytes"]))
 
 
-def decode_public_key(_dialect: Dialect, _group: Group, test: Test) -> Fields:
+def decode_public_key(dialect: Dialect, _group: Group, test: Test) -> Fields:
     raw = bytes.fromhex(test["bytes"])
     fields: Fields | None = None
     refused: RefusedError | None = None
     try:
-        fields = reader.public_key(raw)
+        fields = reader.public_key(dialect, raw)
     except RefusedError as error:
         refused = error
-    by_openssl = public_key_by_openssl(raw)
+    by_openssl = public_key_by_openssl(dialect, raw)
     expect(by_openssl == fields, f"OpenSSL makes {by_openssl} of it")
     if refused:
         raise refused
@@ -151,7 +166,7 @@ def decode_public_key(_dialect: Dialect, _group: Group, test: Test) -> Fields:
     return fields
 
 
-def public_key_by_openssl(raw: bytes) -> Fields | None:
+def public_key_by_openssl(dialect: Dialect, raw: bytes) -> Fields | None:
     """None if the bytes are no key, not the one encoding of it, or not of the size and exponent of the protocol."""
     try:
         key = serialization.load_der_public_key(raw)
@@ -161,7 +176,8 @@ def public_key_by_openssl(raw: bytes) -> Fields | None:
         return None
     again = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     numbers = key.public_numbers()
-    right = len(raw) == 160 and again == raw and key.key_size == 1024 and numbers.e % 2 == 1 and 3 <= numbers.e <= 127
+    sized = len(raw) in dialect["public_key_sizes"] and again == raw and key.key_size == 1024
+    right = sized and numbers.e % 2 == 1 and numbers.e >= 3 and (numbers.e <= 127 or len(raw) == 162)
     return {"modulus": f"{numbers.n:x}", "exponent": numbers.e} if right else None
 
 
@@ -211,30 +227,29 @@ def encrypt(key: bytes, plaintext: bytes) -> bytes:
     return encryptor.update(padder.update(plaintext) + padder.finalize()) + encryptor.finalize()
 
 
-def decode_cksum(_dialect: Dialect, _group: Group, test: Test) -> Fields:
+def decode_cksum(dialect: Dialect, _group: Group, test: Test) -> Fields:
     data = bytes.fromhex(test["bytes"]) if isinstance(test["bytes"], str) else patterned(test["bytes"])
     if not isinstance(test["bytes"], str):
         expect(describe(test["bytes"]["pattern"], data) == test["bytes"], "the pattern has another SHA-256")
-    by_zlib, by_utility = cksum(data), cksum_by_utility(data)
-    expect(by_zlib == by_utility, f"zlib makes {by_zlib} of it and the utility {by_utility}")
-    return {"cksum": by_utility}
+    value = second_cksum.KINDS[dialect["checksum"]](data)
+    if dialect["checksum"] == "posix":
+        by_utility = second_cksum.posix_by_utility(data)
+        expect(value == by_utility, f"zlib makes {value} of it and the utility {by_utility}")
+    return {"cksum": value}
 
 
-REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+def decode_file_cksum(dialect: Dialect, group: Group, test: Test) -> Fields:
+    content = bytes.fromhex(test["bytes"])
+    value = file_cksum(dialect, bytes.fromhex(group["aes_key"]), content)
+    return {"plaintext": decrypt(bytes.fromhex(group["aes_key"]), content).hex(), "cksum": value}
 
 
-def cksum(data: bytes) -> int:
-    """zlib's CRC-32 is the same polynomial on reversed bits; told to go on from all ones, it starts at 0."""
-    length = len(data).to_bytes(8, "little").rstrip(b"\0")
-    crc = zlib.crc32((data + length).translate(REVERSED), 0xFFFFFFFF)
-    return int(f"{crc:032b}"[::-1], 2)
-
-
-def cksum_by_utility(data: bytes) -> int:
-    program = shutil.which("cksum")
-    expect(program is not None, "the utility cksum (package coreutils) is missing")
-    assert program is not None
-    return int(subprocess.run([program], input=data, capture_output=True, check=True).stdout.split()[0])
+def file_cksum(dialect: Dialect, key: bytes, content: bytes) -> int:
+    """What the dialect's 2103 says of this content."""
+    plaintext = decrypt(key, content)
+    missing = 16 - len(plaintext) % 16
+    data = {"plaintext": plaintext, "padded": plaintext + bytes([missing]) * missing, "content": content}
+    return second_cksum.KINDS[dialect["checksum"]](data[dialect["checksum_input"]])
 
 
 def patterned(described: Fields) -> bytes:
@@ -266,11 +281,13 @@ DECODERS: dict[str, Callable[[Dialect, Group, Test], Fields]] = {
     "wrapped-key": decode_wrapped_key,
     "file-content": decode_file_content,
     "cksum": decode_cksum,
+    "file-cksum": decode_file_cksum,
+    "file-name": decode_file_name,
 }
 ENCODERS: dict[str, Callable[[Dialect, Group, Fields], Any]] = {
-    "request-header": lambda _dialect, _group, fields: reader.encoded_request_header(fields).hex(),
+    "request-header": lambda dialect, _group, fields: reader.encoded_request_header(dialect, fields).hex(),
     "response-header": lambda dialect, _group, fields: reader.encoded_response_header(dialect, fields).hex(),
-    "name-field": lambda _dialect, _group, fields: reader.encoded_name(fields["text"]).hex(),
+    "name-field": lambda dialect, _group, fields: reader.encoded_name(dialect, fields["text"]).hex(),
     "request": lambda dialect, _group, fields: reader.encoded_request(dialect, fields).hex(),
     "response": lambda dialect, _group, fields: reader.encoded_response(dialect, fields).hex(),
     "file-content": encode_file_content,

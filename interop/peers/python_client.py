@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
-from backup_protocol import Client, ClientError, Sent
+from backup_protocol import Client, ClientError, Dialect, Sent
+
+
+def dialect(text: str) -> Dialect | str:
+    """Read `auto`, a name with modifiers, or a file."""
+    return Dialect.from_file(text) if Path(text).is_file() else text
 
 
 def main() -> int:
@@ -15,7 +21,7 @@ def main() -> int:
     parser.add_argument("--server", required=True, metavar="HOST:PORT")
     parser.add_argument("--name", required=True)
     parser.add_argument("--identity", required=True, metavar="DIR")
-    parser.add_argument("--dialect", default="auto", metavar="NAME")
+    parser.add_argument("--dialect", default="auto", type=dialect, metavar="NAME|FILE")
     parser.add_argument("--connection-per-request", action="store_true")
     parser.add_argument("--send-as", metavar="NAME")
     parser.add_argument("--timeout", type=float, default=30, metavar="SECS")

@@ -13,7 +13,7 @@ use signal_hook::iterator::Signals;
 use crate::dialect::Dialect;
 use crate::glob::Glob;
 use crate::impossible::Impossible;
-use crate::matrix::{self, Plan};
+use crate::matrix::{self, Plan, Selection};
 use crate::peer::{Peer, PeerError, Places, Role};
 use crate::play::{self, Play};
 use crate::process;
@@ -86,9 +86,16 @@ struct MatrixArguments {
     /// Only scenarios that match, with or without their `matrix/`; `*` stands for anything; repeatable
     #[arg(long, value_name = "GLOB")]
     scenario: Vec<String>,
-    /// Only this dialect, by name or by its JSON file; repeatable [default: all built-in ones]
-    #[arg(long, value_name = "NAME|FILE")]
+    /// Not the scenarios that match; repeatable
+    #[arg(long, value_name = "GLOB")]
+    except: Vec<String>,
+    /// Only this dialect, by name or by its JSON file, perhaps with modifiers (`2023a,crc=zlib`); repeatable
+    /// [default: what matrix.toml says]
+    #[arg(long, value_name = "NAME|FILE[,MODIFIER..]")]
     dialect: Vec<String>,
+    /// Every scenario in every dialect, not only the core ones where matrix.toml asks for no more
+    #[arg(long)]
+    all: bool,
     /// Cells at a time [default: one a processor]
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
@@ -185,14 +192,8 @@ fn resolve(arguments: MatrixArguments) -> Result<(Plan, Json), Complaint> {
     let peers = Peer::read_folder(&folder)?;
     let servers = select(&peers, Role::Server, &arguments.server)?;
     let clients = select(&peers, Role::Client, &arguments.client)?;
-    let dialects = match &arguments.dialect[..] {
-        [] => Dialect::built_in(),
-        named => named
-            .iter()
-            .map(|name| Dialect::find(name))
-            .collect::<Result<_, _>>()
-            .map_err(Complaint::usage)?,
-    };
+    let named = arguments.dialect.iter().map(|name| Dialect::find(name));
+    let dialects = named.collect::<Result<_, _>>().map_err(Complaint::usage)?;
     let places = places(&folder, arguments.bin, arguments.python)?;
     for peer in servers.iter().chain(&clients) {
         peer.check(&places)?;
@@ -200,15 +201,26 @@ fn resolve(arguments: MatrixArguments) -> Result<(Plan, Json), Complaint> {
     let default_folder = || target_folder(&folder).join("interop");
     let keep = arguments.keep.is_some();
     let work = arguments.keep.unwrap_or_else(default_folder);
-    std::fs::create_dir_all(&work).map_err(Complaint::ours)?;
-    let plan = Plan {
+    let mut scenarios = select_scenarios(&arguments.scenario)?;
+    if !arguments.except.is_empty() {
+        let except = select_scenarios(&arguments.except)?;
+        scenarios.retain(|scenario| except.iter().all(|other| other.id != scenario.id));
+    }
+    let selection = Selection {
         dialects,
+        all: arguments.all,
+        scenarios,
+        scenarios_named: !arguments.scenario.is_empty(),
         servers,
         clients,
-        scenarios: select_scenarios(&arguments.scenario)?,
+    };
+    let jobs = matrix::jobs(&selection, &files_folder(&folder)).map_err(Complaint::usage)?;
+    std::fs::create_dir_all(&work).map_err(Complaint::ours)?;
+    let plan = Plan {
+        jobs,
         impossible: Impossible::read(&folder).map_err(Complaint::usage)?,
         places,
-        jobs: arguments
+        workers: arguments
             .jobs
             .or_else(|| thread::available_parallelism().ok().map(usize::from))
             .unwrap_or(1),
@@ -281,7 +293,7 @@ fn list(peers: Option<&Path>) -> Result<Exit, Complaint> {
         let Scenario {
             id, section, title, ..
         } = scenario;
-        line(format!("  {id:36} {section:>4}  {title}{needs}"))?;
+        line(format!("  {id:36} {section:>5}  {title}{needs}"))?;
     }
     line("Peers".into())?;
     for peer in Peer::read_folder(&folder)? {
@@ -295,6 +307,10 @@ fn list(peers: Option<&Path>) -> Result<Exit, Complaint> {
     line("Dialects".into())?;
     for dialect in Dialect::built_in() {
         line(format!("  {:16} {}", dialect.name, dialect.title))?;
+    }
+    line("Modifiers, as in seed,crc=zlib (PROTOCOL.md 10.2)".into())?;
+    for (key, values) in Dialect::modifiers() {
+        line(format!("  {:16} {values}", format!("{key}=")))?;
     }
     line(format!("Fields for --flip\n  {}", Flip::fields()))?;
     Ok(Exit::Passed)
@@ -381,6 +397,18 @@ fn places(
         bin: std::path::absolute(bin).map_err(Complaint::ours)?,
         python,
     })
+}
+
+/// The folder to which the dialect files of matrix.toml are relative: `interop`, above the peers or
+/// above this program.
+fn files_folder(peers: &Path) -> PathBuf {
+    let above = std::env::current_exe().ok();
+    let above = above.iter().flat_map(|program| program.ancestors());
+    [peers.join("..")]
+        .into_iter()
+        .chain(above.map(|folder| folder.join("interop")))
+        .find(|folder| folder.join("dialects").is_dir())
+        .unwrap_or_else(|| peers.join(".."))
 }
 
 /// The `target` folder of the tree that the peers belong to.

@@ -4,9 +4,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::dialect::Dialect;
-use crate::peer::Peer;
-use crate::scenarios::Scenario;
+use crate::matrix::Job;
 
 /// The file `impossible.toml` beside the peers.
 #[derive(Debug, Default, Deserialize)]
@@ -37,44 +35,26 @@ impl Impossible {
     }
 
     /// Why a cell cannot exist, if it is listed.
-    pub(crate) fn reason(
-        &self,
-        scenario: &Scenario,
-        client: &Peer,
-        dialect: &Dialect,
-    ) -> Option<&str> {
-        let entry = self.cell.iter().find(|entry| {
-            entry.scenario == scenario.id
-                && entry.client == client.name
-                && entry.dialect == dialect.name
-        });
+    pub(crate) fn reason(&self, job: &Job) -> Option<&str> {
+        let entry = self.cell.iter().find(|entry| entry.is_about(job));
         entry.map(|entry| entry.reason.as_str())
     }
 
-    /// Entries about parts that are in this run, but about no cell that cannot exist: the reason is
-    /// gone, and the entry has to go too.
-    pub(crate) fn stale(
-        &self,
-        scenarios: &[&Scenario],
-        clients: &[Peer],
-        dialects: &[Dialect],
-    ) -> Vec<String> {
+    /// Entries about cells of this run that could exist: the reason is gone, and the entry has to go too.
+    pub(crate) fn stale(&self, jobs: &[Job]) -> Vec<String> {
         let mut stale = Vec::new();
         for entry in &self.cell {
-            let all_known = crate::scenarios::all().any(|known| known.id == entry.scenario);
-            let scenario = scenarios.iter().find(|known| known.id == entry.scenario);
-            let client = clients.iter().find(|known| known.name == entry.client);
-            let dialect = dialects.iter().find(|known| known.name == entry.dialect);
+            let known = crate::scenarios::all().any(|known| known.id == entry.scenario);
+            let able = jobs
+                .iter()
+                .any(|job| entry.is_about(job) && job.missing().is_none());
             let cell = format!(
                 "{} with {} in {}",
                 entry.scenario, entry.client, entry.dialect
             );
-            if !all_known {
+            if !known {
                 stale.push(format!("{cell}: there is no such scenario"));
-            } else if let (Some(scenario), Some(client), Some(dialect)) =
-                (scenario, client, dialect)
-                && scenario.missing(client, dialect).is_none()
-            {
+            } else if able {
                 stale.push(format!("{cell}: the client can do it now"));
             }
         }
@@ -82,9 +62,37 @@ impl Impossible {
     }
 }
 
+impl Entry {
+    fn is_about(&self, job: &Job) -> bool {
+        self.scenario == job.scenario.id
+            && self.client == job.client_name()
+            && self.dialect == job.dialect_name()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::matrix::{Selection, jobs};
+    use crate::peer::{Peer, Role};
+
+    /// Every cell that there can be.
+    fn every_job() -> Vec<Job> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let peers = Peer::read_folder(&root.join("peers")).expect("peers");
+        let (servers, clients) = peers
+            .into_iter()
+            .partition(|peer| peer.role == Role::Server);
+        let selection = Selection {
+            dialects: Vec::new(),
+            all: true,
+            scenarios: crate::scenarios::all().collect(),
+            scenarios_named: false,
+            servers,
+            clients,
+        };
+        jobs(&selection, root).expect("the dialects of matrix.toml")
+    }
 
     #[test]
     fn a_listed_cell_that_could_exist_is_stale() {
@@ -101,13 +109,10 @@ mod tests {
             reason = "none"
         "#;
         let list: Impossible = toml::from_str(text).expect("a list");
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers");
-        let peers = Peer::read_folder(&folder).expect("peers");
-        let scenarios: Vec<_> = crate::scenarios::all().collect();
-        let stale = list.stale(&scenarios, &peers, &Dialect::built_in());
+        let stale = list.stale(&every_job());
         assert_eq!(stale.len(), 2, "{stale:?}");
         // A run without that client says nothing about it.
-        let stale = list.stale(&scenarios, &[], &Dialect::built_in());
+        let stale = list.stale(&[]);
         assert_eq!(stale.len(), 1, "{stale:?}");
     }
 
@@ -115,20 +120,16 @@ mod tests {
     fn the_list_of_this_repository_names_every_cell_that_cannot_exist_and_no_other() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers");
         let list = Impossible::read(&folder).expect("a list");
-        let mut peers = Peer::read_folder(&folder).expect("peers");
-        peers.retain(|peer| peer.role == crate::peer::Role::Client);
-        let scenarios: Vec<_> = crate::scenarios::all().collect();
-        let dialects = Dialect::built_in();
-        assert!(list.stale(&scenarios, &peers, &dialects).is_empty());
-        for scenario in scenarios {
-            for client in &peers {
-                for dialect in &dialects {
-                    let listed = list.reason(scenario, client, dialect).is_some();
-                    let missing = scenario.missing(client, dialect).is_some();
-                    assert_eq!(listed, missing, "{} {} {dialect}", scenario.id, client.name);
-                    assert!(!(listed && dialect.name == "seed"), "{}", scenario.id);
-                }
-            }
+        let jobs = every_job();
+        assert_eq!(list.stale(&jobs), [""; 0]);
+        for job in &jobs {
+            let told = format!("{} {} {}", job.scenario.id, job.client_name(), job.row);
+            let listed = list.reason(job).is_some();
+            assert_eq!(listed, job.missing().is_some(), "{told}");
+            assert!(!(listed && job.dialect_name() == "seed"), "{told}");
+        }
+        for entry in &list.cell {
+            assert!(jobs.iter().any(|job| entry.is_about(job)), "{entry:?}");
         }
     }
 }

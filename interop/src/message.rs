@@ -14,6 +14,7 @@ pub(crate) enum Direction {
 pub(crate) enum Kind {
     Register,
     SendPublicKey,
+    Reconnect,
     SendFile,
     CksumRight,
     CksumWrong,
@@ -23,6 +24,9 @@ pub(crate) enum Kind {
     AesKey,
     FileReceived,
     Acknowledged,
+    Reconnected,
+    ReconnectRefused,
+    GeneralError,
 }
 
 /// What a finding can be about: a field of a message, a part of one, or a rule about the stream.
@@ -31,6 +35,8 @@ pub(crate) enum Field {
     /// In a request the one of the header, in a response the one of the payload.
     ClientId,
     Version,
+    /// The zero byte behind the version of a naturally aligned header.
+    Alignment,
     Code,
     PayloadSize,
     ClientName,
@@ -38,6 +44,10 @@ pub(crate) enum Field {
     /// The client ID that a request repeats in its payload.
     PayloadClientId,
     ContentSize,
+    /// Size of the whole plaintext, where a 1103 has packet fields.
+    OriginalSize,
+    PacketNumber,
+    TotalPackets,
     FileName,
     Content,
     WrappedKey,
@@ -47,6 +57,8 @@ pub(crate) enum Field {
     Nul,
     /// What follows that NUL.
     Padding,
+    /// The zeros behind a payload, where the dialect pads messages.
+    MessagePadding,
     /// A message that may not stand where it stands, or is missing.
     Order,
     /// How and when a side ends its stream.
@@ -71,6 +83,7 @@ impl Direction {
             Self::Request => &[
                 Kind::Register,
                 Kind::SendPublicKey,
+                Kind::Reconnect,
                 Kind::SendFile,
                 Kind::CksumRight,
                 Kind::CksumWrong,
@@ -82,6 +95,9 @@ impl Direction {
                 Kind::AesKey,
                 Kind::FileReceived,
                 Kind::Acknowledged,
+                Kind::Reconnected,
+                Kind::ReconnectRefused,
+                Kind::GeneralError,
             ],
         }
     }
@@ -107,11 +123,23 @@ impl Kind {
         matches!(self, Self::CksumRight | Self::CksumWrong | Self::GiveUp)
     }
 
+    /// Whether it says no.
+    pub(crate) fn is_negative(self) -> bool {
+        matches!(self, Self::Refused | Self::GeneralError)
+    }
+
+    /// The name in `--flip`: the one in the tables, in one word.
+    pub(crate) fn slug(self) -> String {
+        let name = self.name().replace(", ", "-");
+        name.replace(' ', "-").to_lowercase()
+    }
+
     /// The name in the tables of PROTOCOL.md 2.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Register => "register",
             Self::SendPublicKey => "send public key",
+            Self::Reconnect => "reconnect",
             Self::SendFile => "send file",
             Self::CksumRight => "cksum right",
             Self::CksumWrong => "cksum wrong, sending again",
@@ -121,22 +149,43 @@ impl Kind {
             Self::AesKey => "AES key",
             Self::FileReceived => "file received",
             Self::Acknowledged => "acknowledged",
+            Self::Reconnected => "reconnected",
+            Self::ReconnectRefused => "reconnect refused",
+            Self::GeneralError => "general error",
         }
     }
 }
 
 impl Field {
+    /// Whether it holds an integer.
+    pub(crate) fn is_number(self) -> bool {
+        matches!(
+            self,
+            Self::Code
+                | Self::PayloadSize
+                | Self::ContentSize
+                | Self::OriginalSize
+                | Self::PacketNumber
+                | Self::TotalPackets
+                | Self::Cksum
+        )
+    }
+
     /// The name in reports and in `--flip`.
     pub(crate) fn slug(self) -> &'static str {
         match self {
             Self::ClientId => "client-id",
             Self::Version => "version",
+            Self::Alignment => "alignment",
             Self::Code => "code",
             Self::PayloadSize => "size",
             Self::ClientName => "client-name",
             Self::PublicKey => "public-key",
             Self::PayloadClientId => "payload-client-id",
             Self::ContentSize => "content-size",
+            Self::OriginalSize => "original-size",
+            Self::PacketNumber => "packet-number",
+            Self::TotalPackets => "total-packets",
             Self::FileName => "file-name",
             Self::Content => "content",
             Self::WrappedKey => "wrapped-key",
@@ -144,6 +193,7 @@ impl Field {
             Self::Zeros => "zeros",
             Self::Nul => "nul",
             Self::Padding => "padding",
+            Self::MessagePadding => "message-padding",
             Self::Order => "order",
             Self::EndOfStream => "end-of-stream",
             Self::TrailingData => "trailing-data",

@@ -32,7 +32,7 @@ pub(crate) struct Peer {
     /// Client: the folder of `me.info`.
     #[serde(default = "identity_folder")]
     identity: String,
-    /// Client: dialects in which it needs not to be told the dialect.
+    /// Client: dialects in which it needs not to be told the dialect; `*` for all.
     #[serde(default)]
     pub(crate) untold_dialects: Vec<String>,
     /// Further arguments, or another command, for each ability.
@@ -71,6 +71,10 @@ pub(crate) enum Ability {
     SetUpFiles,
     /// Need not be told the dialect of the cell.
     DialectUntold,
+    /// A server: finds out the dialect of each of its clients.
+    DialectAuto,
+    /// A server: tells which clients it has and in which dialect, as JSON.
+    ShowClients,
 }
 
 /// The exit codes of a client.
@@ -196,9 +200,32 @@ impl Peer {
 
     pub(crate) fn has(&self, ability: Ability, dialect: &str) -> bool {
         match ability {
-            Ability::DialectUntold => self.untold_dialects.iter().any(|name| name == dialect),
+            Ability::DialectUntold => {
+                self.finds_dialects() || self.untold_dialects.iter().any(|name| name == dialect)
+            }
             _ => self.abilities.contains_key(&ability),
         }
+    }
+
+    /// Whether a run with these abilities is told its dialect.
+    pub(crate) fn is_told(&self, abilities: &[Ability]) -> bool {
+        let names_it =
+            |text: &str| text.contains("{dialect}") || text.contains("{dialect_modified}");
+        let extras = abilities
+            .iter()
+            .filter_map(|ability| self.abilities.get(ability));
+        extras.into_iter().any(|extra| match extra {
+            Extra::Arguments(arguments) => arguments.iter().any(|text| names_it(text)),
+            Extra::Instead(instead) => instead.command.iter().any(|argument| match argument {
+                Argument::One(text) => names_it(text),
+                Argument::ForEachFile(texts) => texts.iter().any(|text| names_it(text)),
+            }),
+        })
+    }
+
+    /// A client that finds out every dialect by itself.
+    pub(crate) fn finds_dialects(&self) -> bool {
+        self.untold_dialects.iter().any(|name| name == "*")
     }
 
     /// Fails where the program, or what it needs, is not there.
@@ -364,6 +391,8 @@ impl Ability {
             Self::AnySegmentation => "any-segmentation",
             Self::SetUpFiles => "set-up-files",
             Self::DialectUntold => "dialect-untold",
+            Self::DialectAuto => "dialect-auto",
+            Self::ShowClients => "show-clients",
         }
     }
 }

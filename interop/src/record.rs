@@ -7,6 +7,8 @@ use crate::message::Direction;
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Recording {
     pub(crate) connections: Vec<Connection>,
+    /// When the harness emptied the server's folder, in the order of events.
+    pub(crate) data_lost: Vec<u64>,
 }
 
 /// One TCP connection through the tap.

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::dialect::Dialect;
 use crate::frame::{self, Frame};
@@ -19,14 +20,15 @@ pub(crate) fn file_name(connection: usize) -> String {
     format!("wire-{}.txt", connection + 1)
 }
 
-/// Writes a log for each connection.
+/// Writes a log for each connection, read in the dialect of its run.
 pub(crate) fn write(
     folder: &Path,
-    dialect: &Dialect,
+    dialect_of: impl Fn(usize) -> Arc<Dialect>,
     recording: &Recording,
     findings: &[Finding],
 ) -> io::Result<()> {
     for (number, connection) in recording.connections.iter().enumerate() {
+        let dialect = &*dialect_of(connection.door);
         let mut parts = Vec::new();
         for direction in [Direction::Request, Direction::Response] {
             let passage = connection.passage(direction);
@@ -119,11 +121,8 @@ fn fields(text: &mut String, frame: &Frame<'_>) {
     for place in frame.places() {
         let bytes = frame.get(place.field);
         let value = match place.field {
-            Field::Version
-            | Field::Code
-            | Field::PayloadSize
-            | Field::ContentSize
-            | Field::Cksum => frame::number(bytes).to_string(),
+            Field::Version => frame.header.version.to_string(),
+            field if field.is_number() => frame.number(field).to_string(),
             Field::ClientName | Field::FileName => match frame::name_text(bytes) {
                 Some(name) => format!("{:?}", String::from_utf8_lossy(name)),
                 None => "no NUL".into(),
@@ -131,6 +130,9 @@ fn fields(text: &mut String, frame: &Frame<'_>) {
             _ => format!("{} bytes", bytes.len()),
         };
         let _ = writeln!(text, "  {} = {value}", place.field);
+        if place.field == Field::MessagePadding && bytes.iter().all(|byte| *byte == 0) {
+            continue;
+        }
         // Zeros behind a name say nothing more than that they are zeros.
         let is_name = matches!(place.field, Field::ClientName | Field::FileName);
         let used = if is_name {

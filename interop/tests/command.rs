@@ -4,6 +4,7 @@ mod common;
 
 use common::{command, matrix, peers};
 use predicates::prelude::*;
+use serde_json::Value;
 
 fn backup_interop() -> assert_cmd::Command {
     assert_cmd::Command::from_std(command())
@@ -28,6 +29,9 @@ fn refuses_what_it_does_not_understand_before_it_starts_anything() {
         &["--server", "nobody"],
         &["--client", "nobody"],
         &["--dialect", "sead"],
+        &["--dialect", "seed,crc=md5"],
+        &["--dialect", "seed,packet=16"],
+        &["--except", "no-such"],
         &["--flip", "checksum"],
         &["--slow", "0"],
         &["--what"],
@@ -62,7 +66,8 @@ fn a_server_that_does_not_come_up_is_an_error_and_no_failure() {
     std::fs::write(&path, broken).expect("written");
     let run = matrix(peers.path(), &["--scenario", "first-backup"]);
     assert_eq!(run.code, 3, "{}", run.text);
-    assert_eq!(run.count("not_started"), 2);
+    // One cell a dialect.
+    assert_eq!(run.count("not_started"), 7);
 }
 
 #[test]
@@ -116,7 +121,7 @@ fn prints_the_matrix_and_what_is_wrong_with_a_cell() {
         "played-client -> played-server",
         "cksum of played-server (PROTOCOL.md 5)",
         "response 3, 2103 file received, of connection 1; offset 282",
-        "likely    zlib's CRC-32 in place of the POSIX cksum",
+        "likely    it is zlib's CRC-32 of the plaintext in its place: crc=zlib",
         "1 cell, 0 passed, 1 failed",
     ] {
         assert!(text.contains(part), "{part}: {text}");
@@ -143,6 +148,9 @@ fn lists_what_there_is() {
             predicate::str::contains("matrix/first-backup")
                 .and(predicate::str::contains("played-server"))
                 .and(predicate::str::contains("readme"))
+                .and(predicate::str::contains(
+                    "crc-input=       plaintext, padded",
+                ))
                 .and(predicate::str::contains("wrapped-key")),
         );
 }
@@ -163,6 +171,51 @@ fn takes_a_dialect_from_a_file() {
     let run = matrix(peers.path(), &arguments);
     assert_eq!(run.code, 0, "{}", run.text);
     assert_eq!(run.report["cells"][0]["dialect"], "other");
+}
+
+#[test]
+fn plays_the_core_alone_where_no_more_is_asked_for() {
+    let peers = peers(None, None);
+    let ids = |arguments: &[&str]| {
+        let run = matrix(peers.path(), arguments);
+        assert_eq!(run.code, 0, "{}", run.text);
+        let cells = run.report["cells"].as_array().cloned().unwrap_or_default();
+        let id = |cell: &Value| cell["scenario"].as_str().unwrap_or_default().to_owned();
+        cells.iter().map(id).collect::<Vec<_>>()
+    };
+    let quick = [
+        "--except", "size-*", "--except", "byte-*", "--except", "server-*",
+    ];
+    let core = ids(&[&["--dialect", "2023a"], &quick[..]].concat());
+    assert!(
+        core.contains(&"matrix/reconnect-refused".to_owned()),
+        "{core:?}"
+    );
+    assert!(
+        !core
+            .iter()
+            .any(|id| id.contains("habit") || id.contains("size-")),
+        "{core:?}"
+    );
+    // What does not apply is in no table: 2023a has no packets.
+    assert!(
+        !core.contains(&"matrix/many-packets".to_owned()),
+        "{core:?}"
+    );
+    let named = ids(&["--dialect", "2023a", "--scenario", "hebrew-name"]);
+    assert_eq!(named, ["matrix/hebrew-name"]);
+}
+
+#[test]
+fn plays_a_modified_dialect_that_one_side_is_told_by_a_file() {
+    let peers = peers(None, None);
+    let dialect = "2023a,crc=zlib,pad=1024";
+    let run = matrix(
+        peers.path(),
+        &["--scenario", "mixed/told", "--dialect", dialect],
+    );
+    assert_eq!(run.code, 0, "{}", run.text);
+    assert_eq!(run.report["cells"][0]["dialect"], dialect);
 }
 
 #[test]

@@ -54,7 +54,7 @@ impl Sent {
 ///
 /// ``server`` is ``"host:port"``. ``name`` is the client name, 1 to 254 bytes of UTF-8. ``identity``
 /// is the folder of ``me.info`` (PROTOCOL.md 8.3). ``dialect`` is what the server speaks; ``"auto"``
-/// finds out from its first answer (2.13). ``key_per`` says how often to ask for a new AES key:
+/// finds out from its answers (10.11), and keeps that with the identity. ``key_per`` says how often to ask for a new AES key:
 /// before each ``"file"``, or once for each ``"connection"`` (4.4). ``timeout`` is the longest wait
 /// in seconds for a connection, a write, or an answer.
 ///
@@ -217,7 +217,8 @@ impl Client {
         Ok(guard.as_ref().ok_or_else(closed)?.client_id().map(ClientId))
     }
 
-    /// The name of the dialect: the one that was asked for, else what the server was heard speaking.
+    /// The dialect, a name and modifiers: the one that was asked for, else what the server was heard
+    /// speaking.
     #[getter]
     fn dialect(&self) -> PyResult<Option<String>> {
         let guard = self.lock()?;
@@ -225,7 +226,7 @@ impl Client {
             .as_ref()
             .ok_or_else(closed)?
             .dialect()
-            .map(str::to_owned))
+            .map(|dialect| dialect.to_string()))
     }
 
     /// SHA-256 of the public key as it goes over the wire, in the manner of ssh.

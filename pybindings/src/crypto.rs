@@ -7,10 +7,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyDict, PyTuple};
 use zeroize::Zeroizing;
 
 use crate::args::{self, Buffer};
+use crate::dialect::DialectArgument;
 use crate::error::Error;
 
 /// A client's RSA key pair: 1024 bits, exponent 17 (PROTOCOL.md 4.1).
@@ -97,10 +98,11 @@ impl KeyPair {
 }
 
 /// A client's public key, looked into: an X.509 SubjectPublicKeyInfo in DER of 160 bytes, with a
-/// modulus of 1024 bits and an odd exponent from 3 to 127 (PROTOCOL.md 4.1).
+/// modulus of 1024 bits and an odd exponent from 3 to 127 (PROTOCOL.md 4.1). Where the dialect accepts
+/// 162 bytes, they are good as well, with an exponent that takes three (10.8).
 ///
 /// Raises ``CryptoError``, in this order: ``public-key-size``, ``public-key-der``,
-/// ``public-key-modulus``, ``public-key-exponent``. ``bytes(public_key)`` gives the 160 bytes.
+/// ``public-key-modulus``, ``public-key-exponent``. ``bytes(public_key)`` gives the bytes.
 #[pyclass(frozen, eq, module = "backup_protocol")]
 #[derive(PartialEq)]
 pub(crate) struct PublicKey(pub(crate) crypto::PublicKey);
@@ -108,8 +110,10 @@ pub(crate) struct PublicKey(pub(crate) crypto::PublicKey);
 #[pymethods]
 impl PublicKey {
     #[new]
-    fn new(der: Buffer<'_>) -> Result<Self, Error> {
-        Ok(Self(crypto::PublicKey::parse(&der.to_bytes()?)?))
+    #[pyo3(signature = (der, *, dialect = DialectArgument::default()))]
+    fn new(der: Buffer<'_>, dialect: DialectArgument) -> Result<Self, Error> {
+        let sizes = dialect.0.public_key_sizes;
+        Ok(Self(crypto::PublicKey::parse(&der.to_bytes()?, sizes)?))
     }
 
     /// Wraps an AES key: RSAES-OAEP with SHA-1, 128 bytes, different ones each time (PROTOCOL.md 4.2).
@@ -136,8 +140,15 @@ impl PublicKey {
         "<PublicKey>"
     }
 
-    fn __getnewargs__<'py>(&self, py: Python<'py>) -> (Bound<'py, PyBytes>,) {
-        (self.__bytes__(py),)
+    fn __getnewargs_ex__<'py>(
+        &self,
+        py: Python<'py>,
+    ) -> PyResult<(Bound<'py, PyTuple>, Bound<'py, PyDict>)> {
+        let keywords = PyDict::new(py);
+        keywords.set_item("der", self.__bytes__(py))?;
+        // Of either size: it was accepted once.
+        keywords.set_item("dialect", "seed,key=160+162")?;
+        Ok((PyTuple::empty(py), keywords))
     }
 }
 
@@ -272,20 +283,26 @@ impl Decryptor {
     }
 }
 
-/// The checksum of a whole plaintext, as the POSIX utility ``cksum`` has it (PROTOCOL.md 5); not
-/// zlib's CRC-32.
+/// The checksum of some bytes: that of the POSIX utility ``cksum``, or what the dialect has in its place
+/// (PROTOCOL.md 5). What a dialect computes it over is for ``FileCksum``.
 ///
 /// >>> cksum(b"123456789")
 /// 930766865
+/// >>> hex(cksum(b"123456789", dialect="2023a,crc=zlib"))
+/// '0xcbf43926'
 #[pyfunction]
-#[pyo3(signature = (data, /))]
-pub(crate) fn cksum<'py>(py: Python<'py>, data: Buffer<'py>) -> PyResult<u32> {
-    let mut cksum = backup_protocol::Cksum::new();
+#[pyo3(signature = (data, /, *, dialect = DialectArgument::default()))]
+pub(crate) fn cksum<'py>(
+    py: Python<'py>,
+    data: Buffer<'py>,
+    dialect: DialectArgument,
+) -> PyResult<u32> {
+    let mut cksum = backup_protocol::Cksum::with(dialect.0.checksum);
     data.each(py, |bytes| cksum.update(bytes))?;
     Ok(cksum.finish())
 }
 
-/// The checksum of a plaintext in chunks of any size (PROTOCOL.md 5).
+/// The checksum of some bytes in chunks of any size (PROTOCOL.md 5).
 ///
 /// >>> cksum = Cksum(b"12345")
 /// >>> cksum.update(b"6789")
@@ -297,16 +314,21 @@ pub(crate) struct Cksum(Mutex<backup_protocol::Cksum>);
 #[pymethods]
 impl Cksum {
     #[new]
-    #[pyo3(signature = (data = None, /))]
-    fn new<'py>(py: Python<'py>, data: Option<Buffer<'py>>) -> PyResult<Self> {
-        let cksum = Self(Mutex::default());
+    #[pyo3(signature = (data = None, /, *, dialect = DialectArgument::default()))]
+    fn new<'py>(
+        py: Python<'py>,
+        data: Option<Buffer<'py>>,
+        dialect: DialectArgument,
+    ) -> PyResult<Self> {
+        let empty = backup_protocol::Cksum::with(dialect.0.checksum);
+        let cksum = Self(Mutex::new(empty));
         if let Some(data) = data {
             cksum.update(py, data)?;
         }
         Ok(cksum)
     }
 
-    /// Takes the next bytes of the plaintext.
+    /// Takes the next bytes.
     #[pyo3(signature = (data, /))]
     fn update<'py>(&self, py: Python<'py>, data: Buffer<'py>) -> PyResult<()> {
         data.each(py, |bytes| lock(&self.0).update(bytes))
@@ -321,6 +343,45 @@ impl Cksum {
     #[getter]
     fn size(&self) -> u64 {
         lock(&self.0).size()
+    }
+}
+
+/// The checksum of a file as a dialect has it: over the plaintext, with its padding, or over the
+/// encrypted content (PROTOCOL.md 5, 10.2). It is told both sides of the cipher, in chunks of any size,
+/// and takes the one it needs.
+///
+/// >>> file_cksum = FileCksum(dialect="2023a,crc=zlib")
+/// >>> file_cksum.plain(b"123456789")
+/// >>> file_cksum.content(encrypt(bytes(16), b"123456789"))
+/// >>> hex(file_cksum.finish())
+/// '0xcbf43926'
+#[pyclass(frozen, module = "backup_protocol")]
+pub(crate) struct FileCksum(Mutex<backup_protocol::cksum::FileCksum>);
+
+#[pymethods]
+impl FileCksum {
+    #[new]
+    #[pyo3(signature = (*, dialect = DialectArgument::default()))]
+    fn new(dialect: DialectArgument) -> Self {
+        let empty = backup_protocol::cksum::FileCksum::new(&dialect.0);
+        Self(Mutex::new(empty))
+    }
+
+    /// Takes the next bytes of the plaintext.
+    #[pyo3(signature = (data, /))]
+    fn plain<'py>(&self, py: Python<'py>, data: Buffer<'py>) -> PyResult<()> {
+        data.each(py, |bytes| lock(&self.0).plain(bytes))
+    }
+
+    /// Takes the next bytes of the encrypted content.
+    #[pyo3(signature = (data, /))]
+    fn content<'py>(&self, py: Python<'py>, data: Buffer<'py>) -> PyResult<()> {
+        data.each(py, |bytes| lock(&self.0).content(bytes))
+    }
+
+    /// The checksum of what came so far. More may follow.
+    fn finish(&self) -> u32 {
+        lock(&self.0).clone().finish()
     }
 }
 

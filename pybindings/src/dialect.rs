@@ -3,26 +3,32 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use backup_protocol::dialect::{CksumWidth, RefusedPayload, SizeWidth, VerdictAnswer};
-use backup_protocol::wire::VerdictKind;
+use backup_protocol::dialect::DialectError;
+use backup_protocol::wire::{self, VerdictKind};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::args;
-use crate::error::Error;
+use crate::error::{Error, text};
+use crate::request::SendFile;
+use crate::wire::{ClientId, Name};
 
 /// One consistent set of layout choices (PROTOCOL.md 10).
 ///
-/// ``Dialect("seed")`` is what the programs send, ``Dialect("readme")`` the text taken literally;
-/// files bring others. Wherever an argument is called ``dialect``, the name of a built-in one does
-/// as well. Dialects are equal if all of their parameters are.
+/// ``Dialect("seed")`` is what the programs send; modifiers change single parameters of a built-in one
+/// (10.2); files bring others. Wherever an argument is called ``dialect``, such a text does as well.
+/// Dialects are equal if all of their parameters are. ``str`` gives the text.
+///
+/// Raises ``ValueError``, with what is possible, for a name, modifier or value that does not exist.
 ///
 /// >>> Dialect("readme").response_header_size
 /// 5
-/// >>> Dialect("sead")
+/// >>> Dialect("2023a,crc=zlib,pad=1024").response_padding
+/// 1024
+/// >>> Dialect("seed,crc=md5")
 /// Traceback (most recent call last):
 ///     ...
-/// ValueError: no dialect is called 'sead': there are readme, seed
+/// ValueError: "md5" is no value of crc=; possible are posix, zlib, crc8
 #[pyclass(frozen, eq, module = "backup_protocol")]
 #[derive(Clone, PartialEq)]
 pub(crate) struct Dialect(backup_protocol::Dialect);
@@ -30,15 +36,20 @@ pub(crate) struct Dialect(backup_protocol::Dialect);
 #[pymethods]
 impl Dialect {
     #[new]
-    fn new(name: &str) -> PyResult<Self> {
-        backup_protocol::Dialect::named(name)
-            .map(Self)
-            .ok_or_else(|| {
-                let mut names: Vec<_> = backup_protocol::Dialect::names().collect();
-                names.sort_unstable();
-                let names = names.join(", ");
-                PyValueError::new_err(format!("no dialect is called '{name}': there are {names}"))
-            })
+    fn new(text: &str) -> PyResult<Self> {
+        let dialect = backup_protocol::Dialect::parse(text);
+        dialect.map(Self).map_err(value_error)
+    }
+
+    /// The dialect with modifiers, ``key=value`` with commas between.
+    ///
+    /// Raises ``ValueError`` for what does not exist, and for a combination that cannot be.
+    ///
+    /// >>> str(Dialect("2023a").modified("crc=zlib"))
+    /// '2023a,crc=zlib'
+    fn modified(&self, modifiers: &str) -> PyResult<Self> {
+        let dialect = self.0.modified(modifiers);
+        dialect.map(Self).map_err(value_error)
     }
 
     /// Reads a dialect from its JSON.
@@ -61,7 +72,12 @@ impl Dialect {
         Self::from_json(&text)
     }
 
-    /// All built-in dialects, the most usual first.
+    /// The dialect file that says this.
+    fn to_json(&self) -> String {
+        self.0.to_json()
+    }
+
+    /// The built-in dialects, the most usual first.
     #[staticmethod]
     fn all() -> Vec<Self> {
         backup_protocol::Dialect::all()
@@ -71,7 +87,7 @@ impl Dialect {
             .collect()
     }
 
-    /// What the command line calls it.
+    /// Its name, without modifiers.
     #[getter]
     fn name(&self) -> &str {
         &self.0.name
@@ -83,46 +99,99 @@ impl Dialect {
         &self.0.title
     }
 
-    /// The code of each request, by its name (PROTOCOL.md 2).
+    /// The code of each request, by its name (PROTOCOL.md 2); ``None`` for what it does not have.
     #[getter]
-    fn request_codes(&self) -> BTreeMap<&'static str, u16> {
+    fn request_codes(&self) -> BTreeMap<&'static str, Option<u16>> {
         let codes = &self.0.request_codes;
         BTreeMap::from([
-            ("register", codes.register.0),
-            ("send_public_key", codes.send_public_key.0),
-            ("send_file", codes.send_file.0),
-            ("cksum_right", codes.cksum_right.0),
-            ("cksum_wrong", codes.cksum_wrong.0),
-            ("give_up", codes.give_up.0),
+            ("register", Some(codes.register.0)),
+            ("send_public_key", Some(codes.send_public_key.0)),
+            ("reconnect", codes.reconnect.map(|code| code.0)),
+            ("send_file", Some(codes.send_file.0)),
+            ("cksum_right", Some(codes.cksum_right.0)),
+            ("cksum_wrong", Some(codes.cksum_wrong.0)),
+            ("give_up", Some(codes.give_up.0)),
         ])
     }
 
-    /// The code of each response, by its name (PROTOCOL.md 2).
+    /// The code of each response, by its name (PROTOCOL.md 2); ``None`` for what it does not have.
     #[getter]
-    fn response_codes(&self) -> BTreeMap<&'static str, u16> {
+    fn response_codes(&self) -> BTreeMap<&'static str, Option<u16>> {
         let codes = &self.0.response_codes;
         BTreeMap::from([
-            ("registered", codes.registered.0),
-            ("refused", codes.refused.0),
-            ("aes_key", codes.aes_key.0),
-            ("file_received", codes.file_received.0),
-            ("acknowledged", codes.acknowledged.0),
+            ("registered", Some(codes.registered.0)),
+            ("refused", Some(codes.refused.0)),
+            ("aes_key", Some(codes.aes_key.0)),
+            ("file_received", Some(codes.file_received.0)),
+            ("acknowledged", Some(codes.acknowledged.0)),
+            ("reconnected", codes.reconnected.map(|code| code.0)),
+            (
+                "reconnect_refused",
+                codes.reconnect_refused.map(|code| code.0),
+            ),
+            ("general_error", codes.general_error.map(|code| code.0)),
         ])
+    }
+
+    /// Order of the bytes of integers: ``"little"`` or ``"big"`` (PROTOCOL.md 1.2).
+    #[getter]
+    fn byte_order(&self) -> &'static str {
+        self.0.byte_order.word()
+    }
+
+    /// The same, of packet number and total (PROTOCOL.md 10.7).
+    #[getter]
+    fn packet_byte_order(&self) -> &'static str {
+        self.0.packet_byte_order.word()
+    }
+
+    /// Of the headers: ``"packed"`` or ``"natural"`` (PROTOCOL.md 1.5, 1.6).
+    #[getter]
+    fn alignment(&self) -> &'static str {
+        self.0.alignment.word()
+    }
+
+    /// Bytes of a name field: 255 or 256 (PROTOCOL.md 1.8).
+    #[getter]
+    fn name_width(&self) -> usize {
+        self.0.name_width.bytes()
     }
 
     /// Bytes of the payload size in a response header: 2 or 4 (PROTOCOL.md 1.6).
     #[getter]
-    fn response_size_width(&self) -> u8 {
-        match self.0.response_size_width {
-            SizeWidth::Two => 2,
-            SizeWidth::Four => 4,
-        }
+    fn response_size_width(&self) -> usize {
+        self.0.response_size_width.bytes()
     }
 
-    /// Bytes of a response header: 5 or 7 (PROTOCOL.md 1.6).
+    /// Bytes of a request header: 23 or 24 (PROTOCOL.md 1.5).
+    #[getter]
+    fn request_header_size(&self) -> usize {
+        self.0.request_header_size()
+    }
+
+    /// Bytes of a response header: 5 to 8 (PROTOCOL.md 1.6).
     #[getter]
     fn response_header_size(&self) -> usize {
         self.0.response_header_size()
+    }
+
+    /// What the payload size of a response counts: ``"payload"``, ``"message"`` or ``"padded"``
+    /// (PROTOCOL.md 1.6).
+    #[getter]
+    fn size_counts(&self) -> &'static str {
+        self.0.size_counts.word()
+    }
+
+    /// Bytes that a response is padded to: 0, 1024 or 2048 (PROTOCOL.md 10.3).
+    #[getter]
+    fn response_padding(&self) -> usize {
+        self.0.response_padding.bytes()
+    }
+
+    /// Bytes that a request without content is padded to: 0 or 1024 (PROTOCOL.md 10.3).
+    #[getter]
+    fn request_padding(&self) -> usize {
+        self.0.request_padding.bytes()
     }
 
     /// Whether the payloads of 1103 to 1106 begin with the client ID (PROTOCOL.md 2).
@@ -134,25 +203,74 @@ impl Dialect {
     /// What a refusal carries: ``"empty"`` or ``"client-id"`` (PROTOCOL.md 2.6).
     #[getter]
     fn refused_payload(&self) -> &'static str {
-        match self.0.refused_payload {
-            RefusedPayload::Empty => "empty",
-            RefusedPayload::ClientId => "client-id",
-        }
+        self.0.refused_payload.word()
+    }
+
+    /// The fields of 2103, in order (PROTOCOL.md 2).
+    #[getter]
+    fn file_received_fields(&self) -> Vec<String> {
+        self.0.file_received_fields.into()
+    }
+
+    /// Which size 2103 repeats: that of the ``"content"`` or the ``"plain"`` one (PROTOCOL.md 2.8).
+    #[getter]
+    fn echoed_size(&self) -> &'static str {
+        self.0.echoed_size.word()
+    }
+
+    /// How a checksum is computed: ``"posix"``, ``"zlib"`` or ``"crc8"`` (PROTOCOL.md 5).
+    #[getter]
+    fn checksum(&self) -> &'static str {
+        self.0.checksum.word()
+    }
+
+    /// What it is computed over: ``"plaintext"``, ``"padded"`` or ``"content"`` (PROTOCOL.md 5).
+    #[getter]
+    fn checksum_input(&self) -> &'static str {
+        self.0.checksum_input.word()
     }
 
     /// Bytes of the checksum field in 2103: 4 or 16 (PROTOCOL.md 2.7).
     #[getter]
-    fn cksum_width(&self) -> u8 {
-        match self.0.cksum_width {
-            CksumWidth::Four => 4,
-            CksumWidth::Sixteen => 16,
-        }
+    fn cksum_width(&self) -> usize {
+        self.0.cksum_width.bytes()
     }
 
     /// Bytes of the AES key that a server makes: 16 or 32 (PROTOCOL.md 4.3).
     #[getter]
     fn aes_key_size(&self) -> usize {
         self.0.aes_key_size.bytes()
+    }
+
+    /// Sizes of the public keys that are accepted (PROTOCOL.md 10.8).
+    #[getter]
+    fn public_key_sizes(&self) -> Vec<u16> {
+        self.0.public_key_sizes.into()
+    }
+
+    /// What a connection carries: a ``"session"`` or one ``"request"`` (PROTOCOL.md 10.9).
+    #[getter]
+    fn connection(&self) -> &'static str {
+        self.0.connection.word()
+    }
+
+    /// Whether 1103 has packet fields (PROTOCOL.md 10.7).
+    #[getter]
+    fn packets(&self) -> bool {
+        self.0.packets
+    }
+
+    /// The most bytes of content that a sender puts into one packet; 0 for all of it (PROTOCOL.md
+    /// 10.7).
+    #[getter]
+    fn packet_size(&self) -> u32 {
+        self.0.packet_size.bytes()
+    }
+
+    /// Which AES key a reconnect hands out: a ``"new"`` one or the ``"same"`` (PROTOCOL.md 10.4).
+    #[getter]
+    fn reconnect_key(&self) -> &'static str {
+        self.0.reconnect_key.word()
     }
 
     /// Times that a file is sent before the client gives up (PROTOCOL.md 6.1).
@@ -202,20 +320,47 @@ impl Dialect {
         Ok(self.0.content_size(plain_size)?)
     }
 
+    /// The requests that a file of ``plain_size`` bytes is sent in: one, or the packets of the
+    /// dialect's packet size (PROTOCOL.md 10.7). The content is one encrypted stream; after each
+    /// request go the next ``packet.size`` bytes of it, or all.
+    ///
+    /// Raises ``ValueError`` above ``max_plain_size``.
+    fn send_file(
+        &self,
+        py: Python<'_>,
+        client_id: ClientId,
+        plain_size: u64,
+        file_name: Name,
+    ) -> Result<Vec<Py<SendFile>>, Error> {
+        let requests = wire::SendFile::requests(&self.0, plain_size, &file_name.0)?;
+        let requests = requests.map(|request| SendFile::of(client_id, request, wire::VERSION));
+        let objects: PyResult<_> = requests.map(|request| Py::new(py, request)).collect();
+        Ok(objects?)
+    }
+
     fn __hash__(&self) -> u64 {
-        args::hash(&self.0.name)
+        args::hash(self.0.to_string())
+    }
+
+    fn __str__(&self) -> String {
+        self.0.to_string()
     }
 
     fn __repr__(&self) -> String {
-        format!("Dialect('{}')", self.0.name)
+        format!("Dialect('{}')", self.0)
     }
+}
+
+fn value_error(error: DialectError) -> PyErr {
+    PyValueError::new_err(text(&error))
 }
 
 /// What follows a verdict that is honoured (PROTOCOL.md 2.11).
 #[pyclass(frozen, eq, hash, get_all, module = "backup_protocol")]
 #[derive(Clone, Eq, Hash, PartialEq)]
 pub(crate) struct After {
-    /// What the server answers: ``"none"`` or ``"refused"``.
+    /// What the server answers: ``"none"``, ``"refused"``, ``"acknowledged"``,
+    /// ``"acknowledged-with-id"`` or ``"general-error"``.
     answer: &'static str,
     /// Whether it then closes the connection.
     close: bool,
@@ -224,10 +369,7 @@ pub(crate) struct After {
 impl After {
     fn of(dialect: &backup_protocol::Dialect, kind: VerdictKind) -> Self {
         let after = dialect.after(kind);
-        let answer = match after.answer {
-            VerdictAnswer::None => "none",
-            VerdictAnswer::Refused => "refused",
-        };
+        let answer = after.answer.word();
         Self {
             answer,
             close: after.close,
@@ -243,7 +385,7 @@ impl After {
     }
 }
 
-/// An argument `dialect`: a [`Dialect`] or the name of a built-in one.
+/// An argument `dialect`: a [`Dialect`], or a name and modifiers.
 #[derive(Clone)]
 pub(crate) struct DialectArgument(pub(crate) backup_protocol::Dialect);
 

@@ -181,6 +181,24 @@ fn decode_details(error: &DecodeError) -> Details {
             field: Some("cksum"),
             ..details
         },
+        DecodeError::PacketNumber {
+            number, expected, ..
+        } => Details {
+            field: Some("packet number"),
+            expected: Some(expected.into()),
+            got: Some(number.into()),
+            ..details
+        },
+        DecodeError::PacketMismatch { field, .. } => Details {
+            field: Some(field),
+            ..details
+        },
+        DecodeError::PacketOverflow { expected, got, .. } => Details {
+            field: Some("message content"),
+            expected: Some(expected.into()),
+            got: Some(got),
+            ..details
+        },
         _ => details,
     }
 }

@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::wire::ClientId;
 use crate::{request, response};
 
-/// The first 23 bytes of every request (PROTOCOL.md 1.5).
+/// The first bytes of every request, 23 or 24 as the dialect says (PROTOCOL.md 1.5).
 ///
 /// >>> RequestHeader(bytes(16), 1100, 255).encode().hex()
 /// '00000000000000000000000000000000034c04ff000000'
@@ -31,10 +31,6 @@ pub(crate) struct RequestHeader {
 
 #[pymethods]
 impl RequestHeader {
-    /// Bytes that the header takes on the wire, in every dialect.
-    #[classattr]
-    const SIZE: usize = wire::RequestHeader::SIZE;
-
     #[classattr]
     #[allow(non_upper_case_globals)]
     const __match_args__: (&'static str, &'static str, &'static str) =
@@ -53,13 +49,12 @@ impl RequestHeader {
 
     /// Reads a header. Every value is a header: code and size are judged by ``check``.
     ///
-    /// Raises ``DecodeError``, ``truncated`` or ``trailing-data``, if there are not exactly 23 bytes.
-    /// The dialect makes no difference.
+    /// Raises ``DecodeError``, ``truncated`` or ``trailing-data``, if there are not exactly
+    /// ``dialect.request_header_size`` bytes.
     #[staticmethod]
     #[pyo3(signature = (data, /, *, dialect = DialectArgument::default()))]
     fn decode(data: Buffer<'_>, dialect: DialectArgument) -> Result<Self, Error> {
-        let _ = dialect;
-        let header = wire::RequestHeader::decode(&data.to_bytes()?)?;
+        let header = wire::RequestHeader::decode(&data.to_bytes()?, &dialect.0)?;
         Ok(Self {
             client_id: ClientId(header.client_id),
             code: header.code.0,
@@ -68,12 +63,11 @@ impl RequestHeader {
         })
     }
 
-    /// The bytes of the header. The dialect makes no difference.
+    /// The bytes of the header.
     #[pyo3(signature = (*, dialect = DialectArgument::default()))]
     fn encode(&self, dialect: DialectArgument) -> Vec<u8> {
-        let _ = dialect;
-        let mut out = Vec::with_capacity(wire::RequestHeader::SIZE);
-        self.wire().write(&mut out);
+        let mut out = Vec::with_capacity(wire::RequestHeader::MAX);
+        self.wire().write(&dialect.0, &mut out);
         out
     }
 
@@ -94,14 +88,13 @@ impl RequestHeader {
         Ok(request::class(py, self.wire().check(&dialect.0)?))
     }
 
-    /// Bytes of the payload without the content of a 1103: what to read before
-    /// ``Request.decode(..., content=False)``.
+    /// Bytes to read after the header, padding included and the content of a 1103 not: then
+    /// ``Request.decode(..., content=False)`` takes header and rest.
     ///
     /// Raises as ``check`` does.
     #[pyo3(signature = (*, dialect = DialectArgument::default()))]
-    fn fixed_size(&self, dialect: DialectArgument) -> Result<u32, Error> {
-        let kind = self.wire().check(&dialect.0)?;
-        Ok(dialect.0.request_fixed_size(kind))
+    fn rest_size(&self, dialect: DialectArgument) -> Result<usize, Error> {
+        Ok(self.wire().rest_size(&dialect.0)?)
     }
 
     fn __repr__(&self) -> String {
@@ -135,7 +128,7 @@ impl RequestHeader {
     }
 }
 
-/// The first 7 or 5 bytes of every response, as the dialect says (PROTOCOL.md 1.6).
+/// The first 5 to 8 bytes of every response, as the dialect says (PROTOCOL.md 1.6).
 ///
 /// >>> ResponseHeader(2100, 16).encode(dialect="readme").hex()
 /// '0334081000'
@@ -144,7 +137,7 @@ impl RequestHeader {
 pub(crate) struct ResponseHeader {
     /// What is answered: known or not, that is for ``check`` to say.
     code: u16,
-    /// Bytes that follow the header.
+    /// The number on the wire, whatever the dialect has it count.
     payload_size: u32,
     /// The version: 3, but any value is accepted (PROTOCOL.md 1.7).
     version: u8,
@@ -211,6 +204,14 @@ impl ResponseHeader {
         dialect: DialectArgument,
     ) -> Result<Bound<'py, PyType>, Error> {
         Ok(response::class(py, self.wire().check(&dialect.0)?))
+    }
+
+    /// Bytes to read after the header, padding included.
+    ///
+    /// Raises as ``check`` does.
+    #[pyo3(signature = (*, dialect = DialectArgument::default()))]
+    fn rest_size(&self, dialect: DialectArgument) -> Result<usize, Error> {
+        Ok(self.wire().rest(&dialect.0)?.size())
     }
 
     fn __repr__(&self) -> String {

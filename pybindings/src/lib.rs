@@ -22,17 +22,23 @@ mod _native {
     #[pymodule_export]
     use crate::client::{Client, Sent};
     #[pymodule_export]
-    use crate::crypto::{Cksum, Decryptor, Encryptor, KeyPair, PublicKey, cksum, decrypt, encrypt};
+    use crate::crypto::{
+        Cksum, Decryptor, Encryptor, FileCksum, KeyPair, PublicKey, cksum, decrypt, encrypt,
+    };
     #[pymodule_export]
     use crate::dialect::{After, Dialect};
     #[pymodule_export]
     use crate::header::{RequestHeader, ResponseHeader};
     #[pymodule_export]
     use crate::request::{
-        CksumRight, CksumWrong, GiveUp, Register, Request, SendFile, SendPublicKey,
+        CksumRight, CksumWrong, GiveUp, Packet, Reconnect, Register, Request, SendFile,
+        SendPublicKey,
     };
     #[pymodule_export]
-    use crate::response::{Acknowledged, FileReceived, Refused, Registered, Response, WrappedKey};
+    use crate::response::{
+        Acknowledged, FileReceived, GeneralError, ReconnectRefused, Reconnected, Refused,
+        Registered, Response, WrappedKey,
+    };
     #[pymodule_export]
     use crate::wire::{ClientId, base_name, decode_name, encode_name};
 }

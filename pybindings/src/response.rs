@@ -1,6 +1,7 @@
 //! Responses, from server to client (PROTOCOL.md 2).
 
 use backup_protocol::wire::{self, ResponseHeader};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple, PyType};
 
@@ -9,14 +10,14 @@ use crate::dialect::DialectArgument;
 use crate::error::Error;
 use crate::wire::{ClientId, Name, WrappedKeyField, message};
 
-/// What ``Registered``, ``Refused``, ``WrappedKey``, ``FileReceived`` and ``Acknowledged`` have in
-/// common.
+/// What ``Registered``, ``Refused``, ``WrappedKey``, ``FileReceived``, ``Acknowledged``, ``Reconnected``,
+/// ``ReconnectRefused`` and ``GeneralError`` have in common.
 #[pyclass(frozen, subclass, module = "backup_protocol")]
 pub(crate) struct Response;
 
 #[pymethods]
 impl Response {
-    /// Reads one whole response: header and payload.
+    /// Reads one whole response: header, payload and padding.
     ///
     /// Raises ``DecodeError`` for whatever is wrong first (PROTOCOL.md 11); the wrapped key is not
     /// looked into.
@@ -71,11 +72,11 @@ fn into_python(py: Python<'_>, version: u8, response: wire::Response) -> PyResul
             file_name,
             cksum,
         }) => {
-            let (client_id, file_name) = (ClientId(client_id), Name(file_name));
+            let file_name = Name(file_name);
             Py::new(
                 py,
                 FileReceived {
-                    client_id,
+                    client_id: client_id.map(ClientId),
                     content_size,
                     file_name,
                     cksum,
@@ -92,6 +93,27 @@ fn into_python(py: Python<'_>, version: u8, response: wire::Response) -> PyResul
             },
         )?
         .into_any(),
+        wire::Response::Reconnected(wire::WrappedKey { client_id, wrapped }) => {
+            let (client_id, wrapped_key) = (ClientId(client_id), WrappedKeyField(wrapped));
+            Py::new(
+                py,
+                Reconnected {
+                    client_id,
+                    wrapped_key,
+                    version,
+                },
+            )?
+            .into_any()
+        }
+        wire::Response::ReconnectRefused(wire::ReconnectRefused { client_id }) => Py::new(
+            py,
+            ReconnectRefused {
+                client_id: ClientId(client_id),
+                version,
+            },
+        )?
+        .into_any(),
+        wire::Response::GeneralError => Py::new(py, GeneralError { version })?.into_any(),
     })
 }
 
@@ -103,6 +125,9 @@ pub(crate) fn class(py: Python<'_>, kind: wire::ResponseKind) -> Bound<'_, PyTyp
         wire::ResponseKind::AesKey => py.get_type::<WrappedKey>(),
         wire::ResponseKind::FileReceived => py.get_type::<FileReceived>(),
         wire::ResponseKind::Acknowledged => py.get_type::<Acknowledged>(),
+        wire::ResponseKind::Reconnected => py.get_type::<Reconnected>(),
+        wire::ResponseKind::ReconnectRefused => py.get_type::<ReconnectRefused>(),
+        wire::ResponseKind::GeneralError => py.get_type::<GeneralError>(),
     }
 }
 
@@ -119,8 +144,8 @@ message! {
 }
 
 message! {
-    /// 2101: the only negative answer (PROTOCOL.md 2.10). The payload has 0 or 16 bytes, as the
-    /// dialect says.
+    /// 2101: the negative answer (PROTOCOL.md 2.10), or that to 1100 where there is a
+    /// ``GeneralError``. The payload has 0 or 16 bytes, as the dialect says.
     Refused: Response (client_id = None, *, version = 3) {
         /// The client ID of the *request header* (PROTOCOL.md 2.6). Not sent where the dialect's
         /// payload is empty; zeros where it is not and this is ``None``.
@@ -150,21 +175,29 @@ message! {
 }
 
 message! {
-    /// 2103: brings the cksum of a file that is stored (PROTOCOL.md 2.8). The payload has 279 or 291
-    /// bytes, as the dialect says.
+    /// 2103: brings the cksum of a file that is stored (PROTOCOL.md 2.8). The payload has 279 bytes in
+    /// ``seed``; the dialect says which fields it has, and how wide the last one is.
     FileReceived: Response (client_id, content_size, file_name, cksum, *, version = 3) {
-        /// The ID of the client that asked.
-        client_id: ClientId,
-        /// Bytes of *encrypted* content, as in the request.
-        content_size: u32,
+        /// The ID of the client that asked; ``None`` where the dialect leaves it out.
+        client_id: Option<ClientId>,
+        /// The size that the dialect repeats, that of the encrypted content or of the plaintext; ``None``
+        /// where it leaves it out.
+        content_size: Option<u32>,
         /// The file name as sent.
         file_name: Name,
-        /// The cksum of the plaintext (PROTOCOL.md 5).
+        /// The cksum of the file (PROTOCOL.md 5).
         cksum: u32,
     }
     |message, dialect, version| {
+        let fields = dialect.file_received_fields;
+        if fields.has_client_id() && message.client_id.is_none()
+            || fields.has_content_size() && message.content_size.is_none()
+        {
+            let text = format!("{dialect} has a client ID or content size where there is none");
+            return Err(PyValueError::new_err(text));
+        }
         let response = wire::FileReceived {
-            client_id: message.client_id.0,
+            client_id: message.client_id.map(|id| id.0),
             content_size: message.content_size,
             file_name: message.file_name.0.clone(),
             cksum: message.cksum,
@@ -174,8 +207,7 @@ message! {
 }
 
 message! {
-    /// 2104: takes note of a verdict (PROTOCOL.md 2.12). The payload has 0 or 16 bytes. No server of
-    /// the dialects here sends it.
+    /// 2104: takes note of a verdict (PROTOCOL.md 10.5). The payload has 0 or 16 bytes.
     Acknowledged: Response (client_id = None, *, version = 3) {
         /// The ID of the client that asked, if it is repeated.
         client_id: Option<ClientId>,
@@ -183,5 +215,55 @@ message! {
     |message, dialect, version| {
         let response = wire::Acknowledged { client_id: message.client_id.map(|id| id.0) };
         Ok(wire::Response::Acknowledged(response).encode(dialect, version))
+    }
+}
+
+message! {
+    /// 2105: brings the AES key after a reconnect, wrapped (PROTOCOL.md 10.4). The payload has 144 bytes.
+    Reconnected: Response (client_id, wrapped_key, *, version = 3) {
+        /// The ID of the client that asked.
+        client_id: ClientId,
+        /// The 128 bytes as they stand; ``KeyPair.unwrap`` makes a key of them.
+        wrapped_key: WrappedKeyField,
+    }
+    |message, dialect, version| {
+        let response = wire::WrappedKey {
+            client_id: message.client_id.0,
+            wrapped: message.wrapped_key.0,
+        };
+        known(wire::Response::Reconnected(response), dialect, version)
+    }
+}
+
+message! {
+    /// 2106: the client has to register anew (PROTOCOL.md 10.4). The payload has 16 bytes.
+    ReconnectRefused: Response (client_id, *, version = 3) {
+        /// The client ID of the *request header*.
+        client_id: ClientId,
+    }
+    |message, dialect, version| {
+        let response = wire::ReconnectRefused { client_id: message.client_id.0 };
+        known(wire::Response::ReconnectRefused(response), dialect, version)
+    }
+}
+
+message! {
+    /// 2107: the negative answer where the dialect has it (PROTOCOL.md 10.6). The payload is empty.
+    GeneralError: Response (*, version = 3) {}
+    |_message, dialect, version| known(wire::Response::GeneralError, dialect, version)
+}
+
+/// A response that not every dialect has.
+fn known(
+    response: wire::Response,
+    dialect: &backup_protocol::Dialect,
+    version: u8,
+) -> PyResult<Vec<u8>> {
+    match dialect.response_code(response.kind()) {
+        Some(_) => Ok(response.encode(dialect, version)),
+        None => {
+            let text = format!("{dialect} has no response \"{}\"", response.kind());
+            Err(PyValueError::new_err(text))
+        }
     }
 }

@@ -8,6 +8,7 @@ use pyo3::types::{PyBytes, PyString};
 
 use crate::args::{self, Buffer};
 use crate::crypto::PublicKey;
+use crate::dialect::DialectArgument;
 use crate::error::Error;
 
 /// The signatures say 3, so that Python can show it.
@@ -91,19 +92,19 @@ impl<'py> FromPyObject<'_, 'py> for ClientId {
     }
 }
 
-/// The 255 bytes of a name field: the text, padded with zeros (PROTOCOL.md 1.8).
+/// A name field: the text, padded with zeros to 255 bytes or what the dialect has (PROTOCOL.md 1.8).
 ///
 /// Raises ``ValueError`` for a text that is empty, has more than 254 bytes of UTF-8, or has a NUL.
 ///
 /// >>> encode_name("alice")[:6]
 /// b'alice\x00'
 #[pyfunction]
-#[pyo3(signature = (text, /))]
-pub(crate) fn encode_name(text: Name) -> Vec<u8> {
-    text.0.encode()
+#[pyo3(signature = (text, /, *, dialect = DialectArgument::default()))]
+pub(crate) fn encode_name(text: Name, dialect: DialectArgument) -> Vec<u8> {
+    text.0.encode(&dialect.0)
 }
 
-/// The text of a name field of 255 bytes, up to its first NUL (PROTOCOL.md 1.8).
+/// The text of a name field, up to its first NUL (PROTOCOL.md 1.8).
 ///
 /// Raises ``DecodeError``: ``truncated``, ``trailing-data``, ``unterminated-name``, ``empty-name``,
 /// ``name-not-utf8``.
@@ -111,9 +112,9 @@ pub(crate) fn encode_name(text: Name) -> Vec<u8> {
 /// >>> decode_name(b"alice".ljust(255, bytes(1)))
 /// 'alice'
 #[pyfunction]
-#[pyo3(signature = (field, /))]
-pub(crate) fn decode_name(field: Buffer<'_>) -> Result<Name, Error> {
-    Ok(Name(wire::Name::decode(&field.to_bytes()?)?))
+#[pyo3(signature = (field, /, *, dialect = DialectArgument::default()))]
+pub(crate) fn decode_name(field: Buffer<'_>, dialect: DialectArgument) -> Result<Name, Error> {
+    Ok(Name(wire::Name::decode(&field.to_bytes()?, &dialect.0)?))
 }
 
 /// What a server stores a file under: what follows the last ``/`` or ``\`` (PROTOCOL.md 7.4).
@@ -151,18 +152,24 @@ impl<'py> IntoPyObject<'py> for Name {
     }
 }
 
-/// The public key in a message: any 160 bytes, or a [`PublicKey`]; `bytes` in Python.
+/// The public key in a message: any 160 or 162 bytes, or a [`PublicKey`]; `bytes` in Python.
 #[derive(Clone, Eq, Hash, IntoPyObject, PartialEq)]
 #[pyo3(transparent)]
-pub(crate) struct PublicKeyField(pub(crate) [u8; wire::PUBLIC_KEY_SIZE]);
+pub(crate) struct PublicKeyField(pub(crate) Vec<u8>);
 
 impl FromPyObject<'_, '_> for PublicKeyField {
     type Error = PyErr;
 
     fn extract(object: Borrowed<'_, '_, PyAny>) -> PyResult<Self> {
-        match object.cast::<PublicKey>() {
-            Ok(key) => Ok(Self(*key.get().0.as_bytes())),
-            Err(_) => args::field("a public key", object).map(Self),
+        if let Ok(key) = object.cast::<PublicKey>() {
+            return Ok(Self(key.get().0.as_bytes().to_vec()));
+        }
+        let buffer: Buffer<'_> = object.extract()?;
+        match buffer.len() {
+            160 | 162 => Ok(Self(buffer.to_bytes()?.into_owned())),
+            size => Err(PyValueError::new_err(format!(
+                "a public key of {size} bytes, expected 160 or 162"
+            ))),
         }
     }
 }
@@ -242,14 +249,14 @@ macro_rules! message {
             }
 
             fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
-                let mut text = String::from(concat!(stringify!($name), "("));
-                $(
-                    text.push_str(concat!(stringify!($field), "="));
+                // Unused where there are no fields.
+                let _ = py;
+                let fields: &[String] = &[$({
                     let value = self.$field.clone().into_pyobject(py)?.into_any();
-                    text.push_str(&$crate::args::show(&value)?);
-                    text.push_str(", ");
-                )*
-                Ok(format!("{text}version={})", self.version))
+                    format!(concat!(stringify!($field), "={}, "), $crate::args::show(&value)?)
+                }),*];
+                let (name, fields) = (stringify!($name), fields.concat());
+                Ok(format!("{name}({fields}version={})", self.version))
             }
 
             fn __getnewargs_ex__<'py>(

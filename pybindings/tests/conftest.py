@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import backup_protocol
 import pytest
 from paths import REFERENCE_SERVER
 
@@ -32,7 +33,7 @@ def reference_server(data: Path, dialect: str) -> Iterator[str]:
             process.wait(timeout=20)
 
 
-@pytest.fixture(params=["seed", "readme"])
+@pytest.fixture(params=[dialect.name for dialect in backup_protocol.Dialect.all()])
 def dialect(request: pytest.FixtureRequest) -> str:
     """Each built-in dialect."""
     return str(request.param)

@@ -55,13 +55,18 @@ class ScriptedServer:
                     pass
 
     def _request(self, connection: socket.socket) -> bool:
-        head = read(connection, bp.RequestHeader.SIZE)
+        head = read(connection, bp.Dialect("seed").request_header_size)
         if not head:
             return False
         header = bp.RequestHeader.decode(head)
-        fixed = read(connection, header.fixed_size())
-        content = read(connection, header.payload_size - len(fixed))
-        request = bp.Request.decode(head + fixed + content)
+        try:
+            fixed = read(connection, header.rest_size())
+            content = read(connection, header.payload_size - len(fixed))
+            request = bp.Request.decode(head + fixed + content)
+        except bp.DecodeError:
+            # A client that looks for the dialect: as a server does that does not know the request.
+            connection.sendall(bp.Refused().encode())
+            return False
         self.requests.append(request)
         answer = self.answer(request, content)
         if answer is None:

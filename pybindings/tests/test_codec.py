@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import pickle
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ ID = bytes(range(16))
 MESSAGES: list[Any] = [
     bp.Register("alice"),
     bp.SendPublicKey(ID, "alice", bytes(160)),
+    bp.Reconnect(ID, "alice"),
     bp.SendFile(ID, 32, "report.txt"),
+    bp.SendFile(ID, 32, "report.txt", bp.Packet(20, 1, 2, 16)),
     bp.CksumRight(ID, "report.txt"),
     bp.CksumWrong(ID, "report.txt"),
     bp.GiveUp(ID, "report.txt"),
@@ -24,6 +27,11 @@ MESSAGES: list[Any] = [
     bp.Refused(ID),
     bp.WrappedKey(ID, bytes(128)),
     bp.FileReceived(ID, 32, "report.txt", 930766865),
+    bp.FileReceived(None, None, "report.txt", 930766865),
+    bp.Reconnected(ID, bytes(128)),
+    bp.ReconnectRefused(ID),
+    bp.GeneralError(),
+    bp.Packet(20, 1, 2, 16),
     bp.Acknowledged(),
     bp.Acknowledged(ID, version=7),
     bp.RequestHeader(ID, 1100, 255),
@@ -46,7 +54,7 @@ def test_a_message_is_a_value(message: Any) -> None:
 def test_messages_match_by_their_fields() -> None:
     message = bp.Request.decode(bp.SendFile(ID, 32, "report.txt").encode() + bytes(32))
     assert isinstance(message, bp.SendFile)
-    assert bp.SendFile.__match_args__ == ("client_id", "content_size", "file_name")
+    assert bp.SendFile.__match_args__ == ("client_id", "content_size", "file_name", "packet")
     assert (message.client_id, message.content_size, message.file_name) == (bp.ClientId(ID), 32, "report.txt")
 
 
@@ -84,7 +92,7 @@ def test_a_dialect_is_taken_by_name_and_as_an_object() -> None:
     readme = bp.Dialect("readme")
     assert message.encode(dialect=readme) == message.encode(dialect="readme") != message.encode()
     assert bp.Response.decode(message.encode(dialect=readme), dialect="readme") == message
-    with pytest.raises(ValueError, match="no dialect is called 'sead'"):
+    with pytest.raises(ValueError, match="is no dialect and no file of one; possible are seed, readme, 2022c"):
         message.encode(dialect="sead")
     with pytest.raises(TypeError):
         message.encode(dialect=7)  # type: ignore[arg-type]
@@ -114,31 +122,64 @@ def test_a_dialect_comes_from_a_file(tmp_path: Path) -> None:
         bp.Dialect.from_file(tmp_path / "latin.json")
 
 
-def test_a_dialect_shows_its_parameters() -> None:
-    seed, readme = bp.Dialect.all()
-    assert (seed.name, readme.name) == ("seed", "readme")
-    assert (seed.response_size_width, seed.response_header_size) == (4, 7)
-    assert (readme.response_size_width, readme.response_header_size) == (2, 5)
-    assert (seed.cksum_width, readme.cksum_width) == (4, 16)
-    assert (seed.refused_payload, readme.refused_payload) == ("empty", "client-id")
-    assert (seed.transmissions, readme.transmissions) == (3, 4)
-    assert (seed.after_right.answer, seed.after_right.close) == ("none", True)
-    assert repr(readme.after_give_up) == "After(answer='refused', close=False)"
-    assert readme.after_right == seed.after_wrong != seed.after_right
-    assert (seed.aes_key_size, seed.default_port, seed.client_id_in_payload) == (16, 1234, True)
-    assert seed.response_codes["file_received"] == 2103
+@pytest.mark.parametrize("path", sorted((VECTORS / "dialects").glob("*.json")), ids=lambda path: path.stem)
+def test_a_dialect_shows_every_parameter_as_its_file_has_it(path: Path) -> None:
+    dialect = bp.Dialect(path.stem)
+    parameters = json.loads(path.read_text())
+    assert json.loads(dialect.to_json()) == parameters
+    for name, value in parameters.items():
+        shown = getattr(dialect, name)
+        if isinstance(shown, bp.After):
+            shown = {"answer": shown.answer, "close": shown.close}
+        assert shown == value, name
+
+
+def test_dialects_are_named_and_modified() -> None:
+    names = ["seed", "readme", "2022c", "2023a", "2023c", "2024a", "2024c"]
+    assert [dialect.name for dialect in bp.Dialect.all()] == [str(dialect) for dialect in bp.Dialect.all()] == names
+    modified = bp.Dialect("2023a,pad=1024").modified("crc=zlib")
+    assert modified == bp.Dialect("2023a,crc=zlib,pad=1024") != bp.Dialect("2023a")
+    assert (modified.name, str(modified)) == ("2023a", "2023a,pad=1024,crc=zlib")
+    assert repr(modified) == "Dialect('2023a,pad=1024,crc=zlib')"
+    assert (modified.checksum, modified.response_padding) == ("zlib", 1024)
+    assert (bp.Dialect("seed").request_header_size, bp.Dialect("seed,align=natural").request_header_size) == (23, 24)
+    seed = bp.Dialect("seed")
     assert seed.content_size(seed.max_plain_size) == 4_294_967_008
     with pytest.raises(ValueError, match="too large"):
         seed.content_size(seed.max_plain_size + 1)
 
 
+def test_a_file_goes_in_the_requests_of_the_dialect() -> None:
+    assert bp.Dialect("seed").send_file(ID, 100, "a") == [bp.SendFile(ID, 112, "a")]
+    packets = bp.Dialect("2024a,packet=48").send_file(ID, 100, "a")
+    assert packets == [bp.SendFile(ID, 112, "a", bp.Packet(100, n, 3, size)) for n, size in ((1, 48), (2, 48), (3, 16))]
+    for request in packets:
+        assert request.packet is not None
+        data = request.encode(dialect="2024a") + bytes(request.packet.size)
+        assert bp.Request.decode(data, dialect="2024a") == request
+    with pytest.raises(ValueError, match="too large"):
+        bp.Dialect("2024a,packet=16").send_file(ID, 16 * 65535, "a")
+
+
+def test_padding_is_part_of_a_message() -> None:
+    dialect = bp.Dialect("seed,pad=1024,request-pad=1024,size=padded")
+    data = bp.Registered(ID).encode(dialect=dialect)
+    header = bp.ResponseHeader.decode(data[:7], dialect=dialect)
+    assert (len(data), header.payload_size, header.rest_size(dialect=dialect)) == (1024, 1017, 1017)
+    assert bp.Response.decode(data, dialect=dialect) == bp.Registered(ID)
+    with pytest.raises(bp.DecodeError) as caught:
+        bp.Response.decode(data[:-1], dialect=dialect)
+    assert (caught.value.slug, caught.value.field) == ("truncated", "padding")
+    assert len(bp.Register("a").encode(dialect=dialect)) == 1024
+
+
 def test_a_server_reads_a_request_as_it_comes() -> None:
     data = bp.SendFile(ID, 48, "report.txt").encode()
-    header = bp.RequestHeader.decode(data[: bp.RequestHeader.SIZE])
+    size = bp.Dialect("seed").request_header_size
+    header = bp.RequestHeader.decode(data[:size])
     assert header.check() is bp.SendFile
-    assert header.payload_size - header.fixed_size() == 48
-    fixed = data[bp.RequestHeader.SIZE :]
-    assert len(fixed) == header.fixed_size() == 275
+    assert header.payload_size - header.rest_size() == 48
+    assert len(data) - size == header.rest_size() == 275
     assert bp.Request.decode(data, content=False) == bp.SendFile(ID, 48, "report.txt")
     for wrong, slug, got in ((data + bytes(47), "truncated", 47), (data + bytes(50), "trailing-data", 2)):
         with pytest.raises(bp.DecodeError) as caught:
@@ -169,7 +210,7 @@ def test_an_error_says_where_and_survives_pickling() -> None:
         (lambda: bp.Register("a\ud800"), UnicodeEncodeError, "surrogates"),
         (lambda: bp.Registered(bytes(15)), ValueError, "15 bytes, expected 16"),
         (lambda: bp.Registered(None), TypeError, "bytes-like"),  # type: ignore[arg-type]
-        (lambda: bp.SendPublicKey(ID, "a", bytes(162)), ValueError, "162 bytes, expected 160"),
+        (lambda: bp.SendPublicKey(ID, "a", bytes(161)), ValueError, "161 bytes, expected 160 or 162"),
         (lambda: bp.WrappedKey(ID, bytes(127)), ValueError, "127 bytes, expected 128"),
         (lambda: bp.SendFile(ID, 0, "a"), ValueError, "positive multiple of 16"),
         (lambda: bp.SendFile(ID, 17, "a"), ValueError, "positive multiple of 16"),
@@ -178,6 +219,15 @@ def test_an_error_says_where_and_survives_pickling() -> None:
         (lambda: bp.SendFile(ID, 2**32 - 16, "a").encode(), ValueError, "is the most"),
         (lambda: bp.Registered(ID, version=256), OverflowError, "out of range"),
         (lambda: bp.ResponseHeader(2100, 65536).encode(dialect="readme"), ValueError, "2 bytes"),
+        (lambda: bp.SendPublicKey(ID, "a", bytes(162)).encode(), ValueError, "seed does not accept"),
+        (lambda: bp.Reconnect(ID, "a").encode(), ValueError, "seed has no reconnect"),
+        (lambda: bp.GeneralError().encode(), ValueError, 'seed has no response "general error"'),
+        (lambda: bp.FileReceived(None, 16, "a", 1).encode(), ValueError, "seed has a client ID"),
+        (lambda: bp.SendFile(ID, 16, "a").encode(dialect="2024a"), ValueError, "give packet="),
+        (lambda: bp.SendFile(ID, 16, "a", bp.Packet(1, 1, 1, 16)).encode(), ValueError, "no packets"),
+        (lambda: bp.Packet(1, 65536, 1, 16), OverflowError, "out of range"),
+        (lambda: bp.Dialect("seed,crc=md5"), ValueError, "possible are posix, zlib, crc8"),
+        (lambda: bp.Dialect("seed").modified("packet=16"), ValueError, "packets=yes"),
         (lambda: bp.ClientId.from_hex("00"), ValueError, "32 hex digits"),
         (lambda: bp.Request(), TypeError, "cannot create|No constructor"),
         (lambda: bp.encode_name("é" * 128), ValueError, "256 bytes"),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use backup_protocol::Dialect;
 use backup_protocol::crypto::KeyPair;
+use backup_protocol::session::client::Knowledge;
 use backup_protocol::wire::{ClientId, Name};
 
 use crate::error::ClientError;
@@ -52,14 +53,16 @@ impl ClientOptions {
         }
     }
 
-    /// What the server speaks; `None` finds out (PROTOCOL.md 2.13).
+    /// What the server speaks; `None` finds out (PROTOCOL.md 10.11), and keeps what it found with the
+    /// identity.
     #[must_use]
     pub fn dialect(mut self, dialect: Option<Dialect>) -> Self {
         self.dialect = dialect;
         self
     }
 
-    /// Whether every request goes on a connection of its own.
+    /// Whether every request goes on a connection of its own, also where the dialect does not ask for
+    /// it.
     #[must_use]
     pub fn connection_per_request(mut self, yes: bool) -> Self {
         self.connection_per_request = yes;
@@ -156,11 +159,12 @@ impl Client {
         &self.options.server
     }
 
-    /// The name of the dialect: the one that was asked for, else what the server was heard speaking.
-    pub fn dialect(&self) -> Option<&str> {
+    /// The dialect: the one that was asked for, else what the server was heard speaking. It is shown as
+    /// a name and modifiers.
+    pub fn dialect(&self) -> Option<Dialect> {
         match &self.options.dialect {
-            Some(dialect) => Some(&dialect.name),
-            None => self.record_of_this_server()?.dialect.as_deref(),
+            Some(dialect) => Some(dialect.clone()),
+            None => Dialect::parse(self.record_of_this_server()?.dialect.as_deref()?).ok(),
         }
     }
 
@@ -209,46 +213,62 @@ impl Client {
         Run::new(self, files, on_event).all()
     }
 
-    /// The dialects to reckon with, the likeliest first; never none.
-    pub(crate) fn dialects(&self) -> Vec<Dialect> {
-        match (
-            &self.options.dialect,
-            self.dialect().and_then(Dialect::named),
-        ) {
-            (Some(dialect), _) => vec![dialect.clone()],
-            (None, Some(learned)) => [&[learned], Dialect::all()].concat(),
-            (None, None) => Dialect::all().to_vec(),
+    /// The dialect to begin with, and how well it is known.
+    pub(crate) fn first_dialect(&self) -> Option<(Dialect, Knowledge)> {
+        match (&self.options.dialect, self.dialect()) {
+            (Some(dialect), _) => Some((dialect.clone(), Knowledge::Fixed)),
+            (None, Some(learned)) => {
+                let record = self.record_of_this_server();
+                match record.is_some_and(|record| record.about_a_file) {
+                    true => Some((learned, Knowledge::Learned)),
+                    false => Some((learned, Knowledge::Guess)),
+                }
+            }
+            (None, None) => Some((Dialect::all().first()?.clone(), Knowledge::Guess)),
         }
     }
 
-    /// Keeps the identity: the file is on the disk when this returns.
+    /// Keeps the identity, with a new key pair if there is one: the file is on the disk when this
+    /// returns. If it fails, the old one is as it was.
     pub(crate) fn keep_identity(
         &mut self,
         pending: PendingMeInfo,
         client_id: ClientId,
+        new_key: Option<KeyPair>,
     ) -> Result<(), ClientError> {
-        let private_key = self.key.to_pkcs8_der().map_err(|_| ClientError::KeyPair)?;
+        let key = new_key.unwrap_or_else(|| self.key.clone());
+        let private_key = key.to_pkcs8_der().map_err(|_| ClientError::KeyPair)?;
         pending.store(&MeInfo {
             name: self.options.name.clone(),
             client_id,
             private_key,
         })?;
+        self.key = key;
         self.client_id = Some(client_id);
         Ok(())
     }
 
-    /// Keeps what was learned of the server, if it is news.
-    pub(crate) fn keep_record(&mut self, dialect: Option<&Dialect>) -> Result<(), IdentityError> {
-        let learned = match (&self.options.dialect, dialect) {
-            (None, Some(dialect)) => Some(dialect.name.clone()),
-            _ => self
-                .record_of_this_server()
-                .and_then(|record| record.dialect.clone()),
+    /// Keeps what was learned of the server, and whether from a file, if it is news.
+    pub(crate) fn keep_record(
+        &mut self,
+        dialect: Option<&Dialect>,
+        about_a_file: bool,
+    ) -> Result<(), IdentityError> {
+        let known = self.record_of_this_server();
+        let before = known.is_some_and(|record| record.about_a_file);
+        let (learned, about_a_file) = match (&self.options.dialect, dialect) {
+            (None, Some(dialect)) => (Some(dialect.to_string()), about_a_file || before),
+            _ => {
+                let learned = known.and_then(|record| record.dialect.clone());
+                let about_a_file = learned.is_none() || before;
+                (learned, about_a_file)
+            }
         };
         let record = ServerRecord {
             version: ServerRecord::VERSION,
             server: self.options.server.to_string(),
             dialect: learned,
+            about_a_file,
         };
         if self.record.as_ref() != Some(&record) {
             self.folder.store_record(&record)?;

@@ -52,11 +52,11 @@ impl Connection {
         }
     }
 
-    /// The moment at which a wait that begins now has lasted too long. `extra` is for work that the
-    /// server has to do first.
-    pub(crate) fn deadline(&self, extra: Duration) -> Instant {
+    /// The moment at which a wait that begins now has lasted too long: the timeout, or `most` if that is
+    /// less, and `extra` for work that the server has to do first.
+    pub(crate) fn deadline(&self, most: Duration, extra: Duration) -> Instant {
         let now = Instant::now();
-        now.checked_add(self.timeout.saturating_add(extra))
+        now.checked_add(self.timeout.min(most).saturating_add(extra))
             .unwrap_or(now + Duration::from_secs(1 << 30))
     }
 
@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn a_silent_server_costs_one_timeout_even_if_it_drips() {
         let (connection, _peer) = pair(Duration::from_millis(20));
-        let deadline = connection.deadline(Duration::ZERO);
+        let deadline = connection.deadline(Duration::MAX, Duration::ZERO);
         let error = connection.read(&mut [0; 8], deadline).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         let error = connection.read(&mut [0; 8], deadline).unwrap_err();
@@ -127,7 +127,7 @@ mod tests {
         let mut byte = [0];
         assert_eq!(connection.stream.peek(&mut byte).unwrap(), 1);
         assert!(connection.has_answered());
-        let deadline = connection.deadline(Duration::ZERO);
+        let deadline = connection.deadline(Duration::MAX, Duration::ZERO);
         assert_eq!(connection.read(&mut byte, deadline).unwrap(), 1);
         assert!(!connection.has_answered());
         drop(peer);

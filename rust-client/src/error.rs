@@ -62,22 +62,29 @@ pub enum ClientError {
         source: io::Error,
     },
     /// The connection ended or failed where an answer was due.
-    #[error("the connection to {server} was lost while waiting for the answer to \"{request}\"")]
+    #[error(
+        "the connection to {server} was lost while waiting for the answer to \"{request}\"{}",
+        of_size(*.request_size)
+    )]
     Lost {
         /// The server.
         server: ServerAddress,
         /// What was not answered.
         request: RequestKind,
+        /// Bytes of the largest request that a file was sent in, if it was about a file.
+        request_size: Option<u64>,
         /// What the system says, if it was more than an end of the stream.
         source: Option<io::Error>,
     },
     /// Nothing came within the deadline.
-    #[error("{server} did not answer \"{request}\" in time")]
+    #[error("{server} did not answer \"{request}\"{} in time", of_size(*.request_size))]
     TimedOut {
         /// The server.
         server: ServerAddress,
         /// What was not answered.
         request: RequestKind,
+        /// Bytes of the largest request that a file was sent in, if it was about a file.
+        request_size: Option<u64>,
     },
     /// What came is not what PROTOCOL.md allows.
     #[error("{server} violated the protocol: {problem}")]
@@ -124,6 +131,12 @@ impl ClientError {
             _ => false,
         }
     }
+}
+
+/// What limit a server may have met: half of the family's fail at a request that does not come in one
+/// read.
+fn of_size(bytes: Option<u64>) -> String {
+    bytes.map_or_else(String::new, |bytes| format!(", a request of {bytes} bytes"))
 }
 
 fn times(tries: u32) -> String {

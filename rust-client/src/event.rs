@@ -1,5 +1,6 @@
 //! What a client tells its caller while it works, and what it hands back.
 
+use backup_protocol::Dialect;
 use backup_protocol::wire::RequestKind;
 
 use crate::error::ClientError;
@@ -12,7 +13,7 @@ use crate::source::SourceFile;
 pub struct Sent {
     /// The file's size in bytes, as it was transmitted.
     pub bytes: u64,
-    /// Its checksum, computed by both sides (PROTOCOL.md 5).
+    /// Its checksum in the server's dialect, computed by both sides (PROTOCOL.md 5).
     pub cksum: u32,
     /// Times it was transmitted, at least 1.
     pub transmissions: u32,
@@ -46,10 +47,13 @@ impl Verdict {
 pub enum Event<'a> {
     /// A connection stands.
     Connected(&'a ServerAddress),
+    /// The server did not know the identity any more (PROTOCOL.md 10.4): the client registers anew, and
+    /// keeps the old identity until it has another.
+    Forgotten,
     /// The name is ours, and the identity is on the disk.
     Registered,
-    /// What the server speaks, told from its first answer (PROTOCOL.md 2.13).
-    DialectLearned(&'a str),
+    /// What the server speaks, as far as it could be told (PROTOCOL.md 10.11), where that is news.
+    DialectLearned(&'a Dialect),
     /// 1103 is about to be sent.
     Transmission {
         /// The file.
@@ -65,7 +69,7 @@ pub enum Event<'a> {
         /// Bytes of the file in all.
         total: u64,
     },
-    /// The server answered 2101 to 1100, 1101 or 1103.
+    /// The server answered 2101, or a general error, to something else than a verdict.
     Refused {
         /// What it refused.
         request: RequestKind,

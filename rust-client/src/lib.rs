@@ -31,6 +31,7 @@ mod error;
 mod event;
 mod exit;
 pub mod identity;
+mod link;
 mod platform;
 mod run;
 mod server;

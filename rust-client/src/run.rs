@@ -1,26 +1,22 @@
 //! Carries out what the protocol's session asks for: one TCP connection at a time, files in order.
 
-use std::io;
 use std::path::Path;
-use std::time::{Duration, Instant};
 
+use backup_protocol::Dialect;
+use backup_protocol::crypto::KeyPair;
 use backup_protocol::session::client::{
     Action, ClientError as SessionError, ClientOptions, ClientSession, Confirmation,
-    Event as Input, File, FileOutcome, TRIES,
+    Event as Input, File, FileOutcome, MAX_READ, TRIES, Transmission,
 };
 use backup_protocol::wire::{RequestKind, VerdictKind};
 
 use crate::client::{Client, KeyPer};
-use crate::connection::Connection;
 use crate::error::ClientError;
 use crate::event::{Event, Sent, Verdict, Warning};
 use crate::identity::PendingMeInfo;
+use crate::link::Link;
 use crate::source::{FileError, SourceFile};
-use crate::upload::{self, Streamed};
-
-/// Content that a server is trusted to decrypt and sum in a second, in bytes, before it must answer:
-/// far below what even an interpreted server does, far above what would be no limit.
-const SERVER_BYTES_PER_SECOND: u64 = 2_000_000;
+use crate::upload;
 
 /// One call of the client: some files, over as many sessions as failures make necessary.
 pub(crate) struct Run<'a> {
@@ -96,32 +92,35 @@ impl<'a> Run<'a> {
             None => Some(self.client.folder.prepare()?),
             Some(_) => None,
         };
-        let mut dialects = self.client.dialects();
-        let dialect = dialects.remove(0);
+        let Some((dialect, knowledge)) = self.client.first_dialect() else {
+            return Ok(());
+        };
+        let known = self.client.dialect();
         let mut options = ClientOptions::new(
             self.client.options.name.clone(),
             self.client.key.clone(),
             dialect,
         );
-        options.alternatives = dialects;
+        options.knowledge = knowledge;
         options.identity = self.client.client_id;
         options.connection_per_request = self.client.options.connection_per_request;
         options.key_per_file = self.client.options.key_per == KeyPer::File;
         let mut session = ClientSession::new(options);
-        let mut link = Link {
-            connection: None,
-            deadline: None,
-            extra: Duration::ZERO,
-            error: None,
-        };
+        let mut link = Link::new();
         let mut handed = Vec::new();
         let result = self.drive(&mut session, &mut link, pending, &mut handed);
+        // Before the results: what a failure is explained with.
+        if session.dialect() != known.as_ref() {
+            self.tell_dialect(session.dialect());
+        }
         // What violates the protocol after a verdict belongs to the file of that verdict.
         let violated = matches!(result, Err(ClientError::Violation { .. }));
         self.settle(session.outcomes(), &handed, !violated);
         // An address that nobody answered at, or somebody else did, is not to be kept.
         if self.accepted
-            && let Err(error) = self.client.keep_record(session.dialect())
+            && let Err(error) = self
+                .client
+                .keep_record(session.dialect(), !session.outcomes().is_empty())
         {
             (self.on_event)(Event::Warning(Warning::Record(&error)));
         }
@@ -135,87 +134,93 @@ impl<'a> Run<'a> {
         mut pending: Option<PendingMeInfo>,
         handed: &mut Vec<usize>,
     ) -> Result<(), ClientError> {
-        let mut buffer = [0; 512];
-        let mut dialect_told = session.dialect().is_some();
+        let mut buffer = [0; MAX_READ];
+        let mut new_key: Option<KeyPair> = None;
         let mut refusal = None;
         let mut action = session.start();
         loop {
             let input = match action {
                 Action::NextFile if std::mem::take(&mut self.keys_only) => Input::KeysOnly,
-                Action::NextFile => self.next_file(handed),
+                Action::NextFile => {
+                    link.request_size = None;
+                    self.next_file(handed)
+                }
                 Action::Connect => {
                     link.connect(self.client)?;
                     (self.on_event)(Event::Connected(&self.client.options.server));
                     Input::Connected
                 }
+                Action::MakeKey => {
+                    (self.on_event)(Event::Forgotten);
+                    pending = Some(self.client.folder.prepare()?);
+                    let key = KeyPair::generate(&mut rand::rng());
+                    let key = key.map_err(|_| ClientError::KeyPair)?;
+                    new_key = Some(key.clone());
+                    Input::KeyMade(Box::new(key))
+                }
                 Action::KeepIdentity { client_id } => {
                     self.accepted = true;
                     if let Some(pending) = pending.take() {
-                        self.client.keep_identity(pending, client_id)?;
+                        let new_key = new_key.take();
+                        self.client.keep_identity(pending, client_id, new_key)?;
                     }
                     (self.on_event)(Event::Registered);
                     Input::IdentityKept
                 }
                 Action::Send(bytes) => link.send(&bytes),
-                Action::SendContent {
-                    prefix,
-                    key,
-                    plain_size,
-                    content_size,
-                    transmission,
-                } => {
+                Action::SendContent(transmission) => {
                     self.accepted = true;
                     let Some(source) = handed.last().and_then(|index| self.files.get(*index))
                     else {
                         return Ok(());
                     };
-                    let number = transmission.into();
-                    (self.on_event)(Event::Transmission {
-                        file: source,
-                        number,
-                    });
-                    let (file, size) = source.open()?;
-                    if size != plain_size {
-                        return Err(source.changed(plain_size, size).into());
-                    }
-                    let watch = session
-                        .outcomes()
-                        .iter()
-                        .all(|outcome| outcome.confirmation != Confirmation::Outstanding);
-                    let on_event = &mut *self.on_event;
-                    let mut progress = |bytes| {
-                        on_event(Event::Progress {
-                            bytes,
-                            total: plain_size,
-                        })
-                    };
-                    link.extra =
-                        Duration::from_secs(u64::from(content_size) / SERVER_BYTES_PER_SECOND);
-                    link.send_content(&prefix, |connection| {
-                        upload::stream(connection, source, file, size, &key, watch, &mut progress)
-                    })?
+                    self.transmit(link, source, transmission)?
                 }
-                Action::Read { max } => {
+                Action::Read { max, patience } => {
                     let max = max.min(buffer.len());
-                    link.read(buffer.get_mut(..max).unwrap_or_default())
+                    link.read(buffer.get_mut(..max).unwrap_or_default(), patience)
                 }
                 Action::EndSending => link.end_sending(),
                 Action::Done => {
                     self.accepted = true;
                     return Ok(());
                 }
-                Action::Failed(error) => return Err(self.failure(error, link.error.take())),
+                Action::Failed(error) => return Err(self.failure(error, link)),
             };
             action = session.handle(input, &mut rand::rng());
             if session.refusal() != refusal {
                 refusal = session.refusal();
                 self.tell_refusal(refusal);
             }
-            if let (false, Some(dialect)) = (dialect_told, session.dialect()) {
-                dialect_told = true;
-                (self.on_event)(Event::DialectLearned(&dialect.name));
-            }
             self.settle(session.outcomes(), handed, false);
+        }
+    }
+
+    fn transmit(
+        &mut self,
+        link: &mut Link,
+        source: &SourceFile,
+        transmission: Transmission,
+    ) -> Result<Input<'static>, ClientError> {
+        (self.on_event)(Event::Transmission {
+            file: source,
+            number: transmission.transmission.into(),
+        });
+        let (file, size) = source.open()?;
+        let total = transmission.plain_size;
+        if size != total {
+            return Err(source.changed(total, size).into());
+        }
+        let on_event = &mut *self.on_event;
+        let mut progress = |bytes| on_event(Event::Progress { bytes, total });
+        Ok(link.send_content(transmission, |connection, transmission| {
+            upload::stream(connection, source, file, transmission, &mut progress)
+        })?)
+    }
+
+    fn tell_dialect(&mut self, dialect: Option<&Dialect>) {
+        if let Some(dialect) = dialect {
+            (self.on_event)(Event::DialectLearned(dialect));
         }
     }
 
@@ -313,8 +318,13 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn failure(&self, error: SessionError, source: Option<io::Error>) -> ClientError {
+    fn failure(&self, error: SessionError, link: &mut Link) -> ClientError {
         let server = self.client.options.server.clone();
+        let source = link.error.take();
+        let size = |request| match request {
+            RequestKind::SendFile => link.request_size,
+            _ => None,
+        };
         match error {
             SessionError::FileTooLarge(too_large) => {
                 // The session is asked for the file under way alone.
@@ -338,108 +348,15 @@ impl<'a> Run<'a> {
             SessionError::ConnectionLost { request } => ClientError::Lost {
                 server,
                 request,
+                request_size: size(request),
                 source,
             },
-            SessionError::TimedOut { request } => ClientError::TimedOut { server, request },
+            SessionError::TimedOut { request } => ClientError::TimedOut {
+                server,
+                request,
+                request_size: size(request),
+            },
             error => ClientError::Session(error),
         }
-    }
-}
-
-/// The connection of the moment.
-struct Link {
-    connection: Option<Connection>,
-    /// Of the answer that is being read.
-    deadline: Option<Instant>,
-    /// What the server may take longer for the request that was sent last.
-    extra: Duration,
-    /// What the system said last, for the message.
-    error: Option<io::Error>,
-}
-
-impl Link {
-    fn connect(&mut self, client: &Client) -> Result<(), ClientError> {
-        self.connection = None;
-        self.deadline = None;
-        self.error = None;
-        match Connection::open(&client.options.server, client.options.timeout) {
-            Ok(connection) => {
-                self.connection = Some(connection);
-                Ok(())
-            }
-            Err(source) => Err(ClientError::Connect {
-                server: client.options.server.clone(),
-                source,
-            }),
-        }
-    }
-
-    fn send(&mut self, bytes: &[u8]) -> Input<'static> {
-        self.deadline = None;
-        self.extra = Duration::ZERO;
-        let sent = match &self.connection {
-            Some(connection) => connection.write_all(bytes),
-            None => Err(io::ErrorKind::NotConnected.into()),
-        };
-        match sent {
-            Ok(()) => Input::Sent,
-            Err(error) => self.send_failed(error),
-        }
-    }
-
-    fn send_failed(&mut self, error: io::Error) -> Input<'static> {
-        self.error = Some(error);
-        Input::SendFailed
-    }
-
-    fn read<'b>(&mut self, buffer: &'b mut [u8]) -> Input<'b> {
-        let Some(connection) = &self.connection else {
-            return Input::Ended;
-        };
-        let extra = self.extra;
-        let deadline = *self
-            .deadline
-            .get_or_insert_with(|| connection.deadline(extra));
-        match connection.read(buffer, deadline) {
-            Ok(0) => Input::Ended,
-            Ok(read) => Input::Received(buffer.get(..read).unwrap_or_default()),
-            Err(error) if error.kind() == io::ErrorKind::TimedOut => Input::TimedOut,
-            Err(error) => {
-                self.error = Some(error);
-                Input::Reset
-            }
-        }
-    }
-
-    fn send_content(
-        &mut self,
-        prefix: &[u8],
-        stream: impl FnOnce(&Connection) -> Result<Streamed, FileError>,
-    ) -> Result<Input<'static>, FileError> {
-        let extra = self.extra;
-        if !matches!(self.send(prefix), Input::Sent) {
-            return Ok(Input::SendFailed);
-        }
-        self.extra = extra;
-        let Some(connection) = &self.connection else {
-            return Ok(Input::SendFailed);
-        };
-        Ok(match stream(connection)? {
-            Streamed::Whole { cksum } => Input::ContentSent { cksum },
-            Streamed::Interrupted(error) => {
-                self.error = error;
-                Input::SendFailed
-            }
-        })
-    }
-
-    fn end_sending(&mut self) -> Input<'static> {
-        if let Some(connection) = &self.connection {
-            // Fails if the server has reset the connection, which the next read says better.
-            let _ = connection.end_sending();
-        }
-        self.deadline = None;
-        self.extra = Duration::ZERO;
-        Input::SendingEnded
     }
 }

@@ -31,8 +31,8 @@
 //! assert_eq!(bytes.len(), 23 + 255);
 //!
 //! // Its header is judged before a byte of the payload is read.
-//! let (header, payload) = bytes.split_at(RequestHeader::SIZE);
-//! let header = RequestHeader::decode(header)?;
+//! let (header, payload) = bytes.split_at(dialect.request_header_size());
+//! let header = RequestHeader::decode(header, &dialect)?;
 //! header.check(&dialect)?;
 //! assert_eq!(Request::decode(&header, payload, &dialect)?, request);
 //!
@@ -50,16 +50,21 @@
 //!             sent.extend(bytes);
 //!             Event::Sent
 //!         }
-//!         Action::SendContent { prefix, key, .. } => {
-//!             sent.extend(prefix);
-//!             sent.extend(crypto::encrypt(&key, b"123456789"));
-//!             Event::ContentSent { cksum: Cksum::of(b"123456789") }
+//!         Action::SendContent(mut transmission) => {
+//!             let content = crypto::encrypt(&transmission.key, b"123456789");
+//!             sent.extend(transmission.prefix);
+//!             sent.extend(&content);
+//!             transmission.sums.plain(b"123456789");
+//!             transmission.sums.content(&content);
+//!             Event::ContentSent { sums: transmission.sums }
 //!         }
 //!         // This server is silent; a real one is read from here.
-//!         Action::Read { max } => {
+//!         Action::Read { max, .. } => {
 //!             assert_eq!(max, 7);
 //!             Event::TimedOut
 //!         }
+//!         // Only for a client with an ID.
+//!         Action::MakeKey => Event::KeyMade(Box::new(crypto::KeyPair::generate(&mut rng)?)),
 //!         Action::EndSending => Event::SendingEnded,
 //!         // The place to write me.info.
 //!         Action::KeepIdentity { .. } => Event::IdentityKept,

@@ -7,9 +7,11 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use backup_protocol::cksum::FileCksum;
 use backup_protocol::crypto::{AesKey, CryptoError, KeyPair, PublicKey, decrypt, encrypt};
 use backup_protocol::wire::{
-    ClientId, DecodeError, Name, Request, RequestHeader, RequestKind, Response, ResponseHeader,
+    ClientId, DecodeError, Name, Reconnect, Register, Request, RequestHeader, RequestKind,
+    Response, ResponseHeader,
 };
 use backup_protocol::{Cksum, Dialect};
 use serde_json::{Value, json};
@@ -23,6 +25,9 @@ const TAKEN: [(&str, &str); 1] = [
     // the padding (hash, zeros, separator) is checked.
     ("wrapped_key.json", "first-byte-1"),
 ];
+
+/// Sequences of requests, which `packets.rs` gives to a session.
+const PACKETS: &str = "packets.json";
 
 /// Why a test's bytes were refused.
 type Slug = &'static str;
@@ -38,7 +43,7 @@ fn decodes_every_vector_as_it_says() {
     for (file, count) in files {
         let count = count.as_u64().unwrap();
         total += count;
-        if !file.starts_with("transcripts/") {
+        if !file.starts_with("transcripts/") && file != PACKETS {
             assert_eq!(run_file(file), count, "{file}: tests that were run");
         }
     }
@@ -62,8 +67,8 @@ fn run_file(file: &str) -> u64 {
     for group in vectors["groups"].as_array().unwrap() {
         for test in group["tests"].as_array().unwrap() {
             for dialect in group["dialects"].as_array().unwrap() {
-                let dialect = Dialect::named(dialect.as_str().unwrap()).unwrap();
-                let context = format!("{file}: {} in {}", test["id"], dialect.name);
+                let dialect = Dialect::parse(dialect.as_str().unwrap()).unwrap();
+                let context = format!("{file}: {} in {dialect}", test["id"]);
                 let id = test["id"].as_str().unwrap();
                 if TAKEN.contains(&(file, id)) {
                     let bytes = input(group, test);
@@ -111,23 +116,29 @@ fn run_test(decodes: &str, group: &Value, test: &Value, dialect: &Dialect, conte
 
 fn decode(decodes: &str, group: &Value, test: &Value, bytes: &[u8], dialect: &Dialect) -> Decoded {
     match decodes {
-        "request-header" => request_header(bytes),
+        "request-header" => request_header(bytes, dialect),
         "response-header" => response_header(bytes, dialect),
-        "name-field" => name_field(bytes),
+        "name-field" => name_field(bytes, dialect),
+        "file-name" => file_name(bytes, dialect),
         "request" => request(bytes, group["part"] == "fixed-fields", dialect),
         "response" => response(bytes, dialect),
-        "public-key" => public_key(bytes),
+        "public-key" => public_key(bytes, dialect),
         "wrapped-key" => wrapped_key(bytes, group),
         "file-content" => file_content(bytes, group, &test["fields"]["plaintext"]),
-        "cksum" => Ok((json!({ "cksum": Cksum::of(bytes) }), bytes.to_vec())),
+        "cksum" => {
+            let mut cksum = Cksum::with(dialect.checksum);
+            cksum.update(bytes);
+            Ok((json!({ "cksum": cksum.finish() }), bytes.to_vec()))
+        }
+        "file-cksum" => file_cksum(bytes, group, dialect),
         other => panic!("what is {other}?"),
     }
 }
 
-fn request_header(bytes: &[u8]) -> Decoded {
-    let header = RequestHeader::decode(bytes).map_err(|e| e.slug())?;
+fn request_header(bytes: &[u8], dialect: &Dialect) -> Decoded {
+    let header = RequestHeader::decode(bytes, dialect).map_err(|e| e.slug())?;
     let mut encoded = Vec::new();
-    header.write(&mut encoded);
+    header.write(dialect, &mut encoded);
     Ok((request_header_fields(&header), encoded))
 }
 
@@ -138,9 +149,16 @@ fn response_header(bytes: &[u8], dialect: &Dialect) -> Decoded {
     Ok((response_header_fields(&header), encoded))
 }
 
-fn name_field(bytes: &[u8]) -> Decoded {
-    let name = Name::decode(bytes).map_err(|e| e.slug())?;
-    Ok((json!({ "text": name.as_str() }), name.encode()))
+fn name_field(bytes: &[u8], dialect: &Dialect) -> Decoded {
+    let name = Name::decode(bytes, dialect).map_err(|e| e.slug())?;
+    Ok((json!({ "text": name.as_str() }), name.encode(dialect)))
+}
+
+fn file_name(bytes: &[u8], dialect: &Dialect) -> Decoded {
+    let name = Name::decode(bytes, dialect).map_err(|e| e.slug())?;
+    let base_name = name.base_name().ok_or("bad-file-name")?;
+    let fields = json!({ "text": name.as_str(), "base_name": base_name });
+    Ok((fields, name.encode(dialect)))
 }
 
 fn request(bytes: &[u8], fixed_fields_only: bool, dialect: &Dialect) -> Decoded {
@@ -152,38 +170,46 @@ fn decode_request(
     fixed_fields_only: bool,
     dialect: &Dialect,
 ) -> Result<(Value, Vec<u8>), DecodeError> {
-    let (header, payload) = bytes.split_at(bytes.len().min(RequestHeader::SIZE));
-    let header = RequestHeader::decode(header)?;
-    let kind = header.check(dialect)?;
-    let (fixed, content) = match kind {
-        RequestKind::SendFile => {
-            let fixed = dialect.request_fixed_size(kind) as usize;
-            payload.split_at(payload.len().min(fixed))
-        }
+    let header_size = dialect.request_header_size();
+    let (header, payload) = bytes.split_at(bytes.len().min(header_size));
+    let header = RequestHeader::decode(header, dialect)?;
+    let (rest, content) = match header.check(dialect)? {
+        RequestKind::SendFile => payload.split_at(payload.len().min(header.rest_size(dialect)?)),
         _ => (payload, &[][..]),
     };
-    let request = Request::decode(&header, fixed, dialect)?;
+    let request = Request::decode(&header, rest, dialect)?;
     let mut encoded = request.encode(dialect, header.client_id, header.version);
 
     let client_id = hex(header.client_id.as_bytes());
     let mut payload = match &request {
-        Request::Register(r) => json!({ "name": r.name.as_str() }),
+        Request::Register(Register { name }) | Request::Reconnect(Reconnect { name }) => {
+            json!({ "name": name.as_str() })
+        }
         Request::SendPublicKey(r) => {
             json!({ "name": r.name.as_str(), "public_key": hex(&r.public_key) })
         }
-        Request::SendFile(r) => json!({
-            "client_id": client_id,
-            "content_size": r.content_size,
-            "file_name": r.file_name.as_str(),
-        }),
-        Request::Verdict(r) => {
-            json!({ "client_id": client_id, "file_name": r.file_name.as_str() })
+        Request::SendFile(r) => {
+            let mut fields = json!({
+                "content_size": r.content_size,
+                "file_name": r.file_name.as_str(),
+            });
+            if let Some(packet) = r.packet {
+                fields["original_size"] = packet.original_size.into();
+                fields["packet_number"] = packet.number.into();
+                fields["packet_total"] = packet.total.into();
+            }
+            fields
         }
+        Request::Verdict(r) => json!({ "file_name": r.file_name.as_str() }),
     };
+    if dialect.client_id_in_payload && matches!(request, Request::SendFile(_) | Request::Verdict(_))
+    {
+        payload["client_id"] = client_id.into();
+    }
     if let (Request::SendFile(file), false) = (&request, fixed_fields_only) {
         // The content is the caller's to read, and so is its end.
-        let needed = file.content_size as usize;
-        let offset = RequestHeader::SIZE + fixed.len();
+        let needed = file.size() as usize;
+        let offset = header_size + rest.len();
         match content.len() {
             left if left < needed => {
                 return Err(DecodeError::Truncated {
@@ -227,23 +253,29 @@ fn decode_response(bytes: &[u8], dialect: &Dialect) -> Result<(Value, Vec<u8>), 
             Some(client_id) => json!({ "client_id": id(client_id) }),
             None => json!({}),
         },
-        Response::AesKey(r) => {
+        Response::ReconnectRefused(r) => json!({ "client_id": id(&r.client_id) }),
+        Response::GeneralError => json!({}),
+        Response::AesKey(r) | Response::Reconnected(r) => {
             json!({ "client_id": id(&r.client_id), "wrapped_key": hex(&r.wrapped) })
         }
-        Response::FileReceived(r) => json!({
-            "client_id": id(&r.client_id),
-            "content_size": r.content_size,
-            "file_name": r.file_name.as_str(),
-            "cksum": r.cksum,
-        }),
+        Response::FileReceived(r) => {
+            let mut fields = json!({ "file_name": r.file_name.as_str(), "cksum": r.cksum });
+            if let Some(client_id) = &r.client_id {
+                fields["client_id"] = id(client_id).into();
+            }
+            if let Some(content_size) = r.content_size {
+                fields["content_size"] = content_size.into();
+            }
+            fields
+        }
     };
     let encoded = response.encode(dialect, header.version);
     let header = response_header_fields(&header);
     Ok((json!({ "header": header, "payload": payload }), encoded))
 }
 
-fn public_key(bytes: &[u8]) -> Decoded {
-    let key = PublicKey::parse(bytes).map_err(slug)?;
+fn public_key(bytes: &[u8], dialect: &Dialect) -> Decoded {
+    let key = PublicKey::parse(bytes, dialect.public_key_sizes).map_err(slug)?;
     let fields = json!({ "modulus": hex(&key.modulus()), "exponent": key.exponent() });
     Ok((fields, key.as_bytes().to_vec()))
 }
@@ -272,6 +304,16 @@ fn file_content(bytes: &[u8], group: &Value, described: &Value) -> Decoded {
         hex(&plain).into()
     };
     Ok((json!({ "plaintext": plain }), encoded))
+}
+
+fn file_cksum(bytes: &[u8], group: &Value, dialect: &Dialect) -> Decoded {
+    let key = AesKey::from_bytes(&unhex(&group["aes_key"])).unwrap();
+    let plain = decrypt(&key, bytes).map_err(slug)?;
+    let mut cksum = FileCksum::new(dialect);
+    cksum.plain(&plain);
+    cksum.content(bytes);
+    let fields = json!({ "plaintext": hex(&plain), "cksum": cksum.finish() });
+    Ok((fields, encrypt(&key, &plain)))
 }
 
 // Data.

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use backup_protocol::Dialect;
-use backup_server::{Config, Limits, PortInfoError, read_port_info};
+use backup_protocol::dialect::Modifier;
+use backup_server::{Config, DialectChoice, Limits, PortInfoError, read_port_info};
 use bytesize::ByteSize;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand, ValueEnum, value_parser};
@@ -20,7 +21,25 @@ Examples:
         for clients on other machines; read SECURITY.md first
   backup-server serve --listen 127.0.0.1:0 --dialect readme
         a free port, printed on standard output as `listening on HOST:PORT`
+  backup-server serve --dialect 2023a,crc=zlib,pad=1024
+        for clients of 2023 that take zlib's CRC-32 and want answers of 1024 bytes
+  backup-server serve --dialect auto,seed,2024a
+        for clients of any generation: what one does not show is answered as in the first that fits
 ";
+
+/// Every dialect and every modifier, for the end of the long help.
+fn dialects() -> String {
+    let mut text = "Dialects (PROTOCOL.md 10):\n".to_owned();
+    for dialect in Dialect::all() {
+        text.push_str(&format!("  {:<8} {}\n", dialect.name, dialect.title));
+    }
+    text.push_str("\nModifiers, each after a comma:\n");
+    for modifier in Modifier::all() {
+        let key = format!("{}=", modifier.key);
+        text.push_str(&format!("  {key:<15} {}\n", modifier.possible()));
+    }
+    text
+}
 
 /// A server for the backup protocol: it receives files, and keeps those whose cksum a client
 /// confirms.
@@ -34,8 +53,33 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Receive files until SIGINT or SIGTERM.
-    #[command(after_help = format!("{EXAMPLES}\n{}", exit::HELP))]
+    #[command(after_help = format!("{EXAMPLES}\n{}", exit::HELP),
+              after_long_help = format!("{EXAMPLES}\n{}\n{}", dialects(), exit::HELP))]
     Serve(Serve),
+    /// What the server knows of its clients.
+    #[command(subcommand)]
+    Clients(Clients),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Clients {
+    /// List all clients: their names, folders, dialects and numbers of files.
+    ///
+    /// The database is read beside a server that runs, or without one, and never changed. An ID is
+    /// shown by its beginning, as in logs: the whole of it is a credential.
+    #[command(after_help = exit::HELP)]
+    Show(ShowClients),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ShowClients {
+    /// Folder with the database and the files.
+    #[arg(long, value_name = "DIR", default_value = "backup-data")]
+    pub(crate) data: PathBuf,
+
+    /// Write one JSON document, whose members stay what they are from release to release.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -49,10 +93,12 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "DIR", default_value = "backup-data")]
     data: PathBuf,
 
-    /// The layout of messages that the clients use.
-    #[arg(long, value_name = "NAME", default_value = &*Dialect::all()[0].name,
-          value_parser = PossibleValuesParser::new(Dialect::names()))]
-    dialect: String,
+    /// The layout of messages that the clients use: a name, or the path of a dialect file, and
+    /// modifiers. With `auto` it is learned from each client's requests, and what they do not show is
+    /// that of the first base which agrees with what they do show.
+    #[arg(long, value_name = "NAME[,MODIFIER...] | FILE | auto[,BASE...]",
+          default_value = &*Dialect::all()[0].name, value_parser = DialectChoice::parse)]
+    dialect: DialectChoice,
 
     /// Refuse files with more encrypted content than this, such as 500MB or 2GiB. The protocol
     /// itself ends at 4GiB.
@@ -104,13 +150,12 @@ pub(crate) struct Resolved {
 impl Serve {
     /// Looks at `port.info` if the arguments leave the address open (PROTOCOL.md 8.1).
     pub(crate) fn resolve(self) -> Result<Resolved, PortInfoError> {
-        let dialect = Dialect::named(&self.dialect).unwrap_or_else(default_dialect);
         let mut warning = None;
         let listen = match self.listen {
             Some(listen) => listen,
             None => {
                 let port = read_port_info(Path::new("."))?.unwrap_or_else(|| {
-                    let port = dialect.default_port;
+                    let port = self.dialect.default_port();
                     warning = Some(format!("no port.info in this folder: using port {port}"));
                     port
                 });
@@ -128,16 +173,12 @@ impl Serve {
             config: Config {
                 listen,
                 data: self.data,
-                dialect,
+                dialect: self.dialect,
                 limits,
             },
             warning,
         })
     }
-}
-
-fn default_dialect() -> Dialect {
-    Dialect::all()[0].clone()
 }
 
 /// Catches `1234` and `localhost`, which a resolver would take for strange host names.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{fs, io};
 
-use backup_protocol::Dialect;
+use crate::dialect::DialectChoice;
 
 /// Everything that [`Server::bind`](crate::Server::bind) needs.
 #[derive(Debug, Clone)]
@@ -14,7 +14,7 @@ pub struct Config {
     /// Folder for database and files, created if it is missing.
     pub data: PathBuf,
     /// The layout that clients of this server use.
-    pub dialect: Dialect,
+    pub dialect: DialectChoice,
     /// What no client may exceed.
     pub limits: Limits,
 }

@@ -3,21 +3,23 @@
 use std::io;
 use std::sync::Arc;
 
-use backup_protocol::crypto::AesKey;
+use backup_protocol::crypto::PublicKey;
+use backup_protocol::dialect::PublicKeySizes;
 use backup_protocol::session::Refusal;
 use backup_protocol::session::server::{
-    Action, Answer, Ask, Content, Event, ServerSession, UploadId,
+    Action, Answer, Ask, Content, Event, Learned, NewFile, ServerSession, UploadId,
 };
-use backup_protocol::wire::{ClientId, Name, RequestHeader, VerdictKind};
+use backup_protocol::wire::{ClientId, Name, VerdictKind};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tracing::{debug, error, info, warn};
 
 use crate::config::Config;
+use crate::dialect::DialectChoice;
 use crate::store::{Judged, KeysSet, NewClient, NewKeys, Received, Store, StoreError, VersionId};
 use crate::stream::Stream;
 use crate::text::Shown;
-use crate::upload::{self, Cause};
+use crate::upload::{Cause, Plaintext, Upload};
 
 /// What all connections of a server have in common.
 pub(crate) struct Shared<S> {
@@ -35,23 +37,35 @@ impl<S: Store> Shared<S> {
 }
 
 /// One connection, before it is served.
-pub(crate) struct Connection<S> {
+pub(crate) struct Connection<S: Store> {
     shared: Arc<Shared<S>>,
     /// Becomes true when the server stops: no further request is begun.
     stopped: watch::Receiver<bool>,
     session: ServerSession,
+    /// The file that is not complete.
+    file: Option<(Box<NewFile>, Upload<S>)>,
     /// The client holds a 2103 that it has not judged yet.
     verdict_due: bool,
 }
 
+/// Who ended a connection.
+enum End {
+    Peers,
+    /// The peer is to see an end and not a reset.
+    Ours,
+}
+
 impl<S: Store> Connection<S> {
     pub(crate) fn new(shared: Arc<Shared<S>>, stopped: watch::Receiver<bool>) -> Self {
-        let session = ServerSession::new(shared.config.dialect.clone())
-            .with_discard_limit(shared.config.limits.discard);
+        let session = match &shared.config.dialect {
+            DialectChoice::Fixed(dialect) => ServerSession::new(dialect.clone()),
+            DialectChoice::Auto(auto) => ServerSession::auto(auto),
+        };
         Self {
+            session: session.with_discard_limit(shared.config.limits.discard),
             shared,
             stopped,
-            session,
+            file: None,
             verdict_due: false,
         }
     }
@@ -59,59 +73,66 @@ impl<S: Store> Connection<S> {
     /// Serves requests until one of the sides ends the connection, or the server stops.
     pub(crate) async fn serve(mut self, stream: TcpStream) {
         debug!("connected");
-        let stream = Stream::new(stream, self.shared.config.limits.idle_timeout);
-        match self.requests(stream).await {
-            Ok(()) => debug!("closed"),
+        let mut stream = Stream::new(stream, self.shared.config.limits.idle_timeout);
+        let end = self.requests(&mut stream).await;
+        // First the file, then the connection: whoever sees it end finds nothing left over.
+        self.abandon_file().await;
+        match end {
+            Ok(End::Peers) => debug!("closed"),
+            Ok(End::Ours) => {
+                stream.close().await;
+                debug!("closed");
+            }
             // A peer that vanishes is its own business; what it had not finished is gone.
             Err(error) => info!(reason = %error, "connection lost"),
         }
     }
 
-    async fn requests(&mut self, mut stream: Stream) -> io::Result<()> {
-        let mut payload = Vec::new();
-        let mut action = Action::ReadHeader;
+    async fn requests(&mut self, stream: &mut Stream) -> io::Result<End> {
+        let mut bytes = Vec::new();
+        let mut action = self.session.start();
         loop {
+            if let Some((client, learned)) = self.session.take_learned() {
+                self.learn(client, &learned).await;
+            }
+            if !matches!(
+                action,
+                Action::ReadHeader { .. }
+                    | Action::ReadPayload { .. }
+                    | Action::ReceiveContent { .. }
+            ) {
+                self.abandon_file().await;
+            }
             action = match action {
-                Action::ReadHeader => {
-                    let begins = tokio::select! {
-                        biased;
-                        // A close in place of the verdict would look obeyed (PROTOCOL.md 2.12): it is awaited,
-                        // for as long as the server grants.
-                        _ = self.stopped.wait_for(|stopped| *stopped), if !self.verdict_due => None,
-                        begins = stream.begins() => Some(begins?),
-                    };
-                    match begins {
+                Action::ReadHeader { size } => {
+                    match self.begins(stream).await? {
                         Some(true) => {}
-                        Some(false) => return Ok(()),
+                        Some(false) => return Ok(End::Peers),
                         // Stopped. The last answer may still be on its way.
-                        None => {
-                            stream.close().await;
-                            return Ok(());
-                        }
+                        None => return Ok(End::Ours),
                     }
-                    let mut header = [0; RequestHeader::SIZE];
-                    stream.read_exact(&mut header).await?;
-                    self.handle(Event::Header(&header))
+                    bytes.resize(size, 0);
+                    stream.read_exact(&mut bytes).await?;
+                    self.handle(Event::Header(&bytes))
                 }
                 Action::ReadPayload { size } => {
-                    payload.resize(size, 0);
-                    stream.read_exact(&mut payload).await?;
-                    self.handle(Event::Payload(&payload))
+                    bytes.resize(size, 0);
+                    stream.read_exact(&mut bytes).await?;
+                    self.handle(Event::Payload(&bytes))
                 }
                 Action::Ask(ask) => {
                     self.verdict_due &= !matches!(ask, Ask::Verdict { .. });
                     let answer = self.ask(ask).await;
                     self.handle(Event::Answer(answer))
                 }
-                Action::ReceiveContent {
-                    client,
-                    file_name,
-                    size,
-                    key,
-                } => {
-                    let content = self
-                        .receive(&mut stream, client, file_name, size, key)
-                        .await?;
+                Action::BeginFile(new) => {
+                    let store = &self.shared.store;
+                    let upload = Upload::new(store, &new.key, new.cksum.clone());
+                    self.file = Some((new, upload));
+                    self.handle(Event::Done)
+                }
+                Action::ReceiveContent { size, last } => {
+                    let content = self.receive(stream, size, last).await?;
                     self.verdict_due |= matches!(content, Content::Stored { .. });
                     self.handle(Event::Content(content))
                 }
@@ -123,11 +144,29 @@ impl<S: Store> Connection<S> {
                     stream.send(&message).await?;
                     self.handle(Event::Done)
                 }
-                Action::Close => {
-                    stream.close().await;
-                    return Ok(());
-                }
+                Action::Close => return Ok(End::Ours),
             };
+        }
+    }
+
+    /// Whether another message begins; `None` if the server stops first. A file that has begun is let
+    /// come to its end.
+    async fn begins(&mut self, stream: &mut Stream) -> io::Result<Option<bool>> {
+        // A close in place of a verdict would look obeyed (PROTOCOL.md 2.12): it is awaited, for as long as the
+        // server grants, and so is the rest of a file.
+        if self.file.is_some() || self.verdict_due {
+            return stream.begins().await.map(Some);
+        }
+        tokio::select! {
+            biased;
+            _ = self.stopped.wait_for(|stopped| *stopped) => Ok(None),
+            begins = stream.begins() => begins.map(Some),
+        }
+    }
+
+    async fn abandon_file(&mut self) {
+        if let Some((_, upload)) = self.file.take() {
+            upload.abandon().await;
         }
     }
 
@@ -176,6 +215,19 @@ impl<S: Store> Connection<S> {
                         KeysSet::NameDiffers => Answer::Refused(Refusal::NameDiffers),
                     })
             }
+            Ask::Reconnect { client, name } => self.reconnect(client, &name).await,
+            Ask::StoreAesKey { client, aes_key } => {
+                let version = self.version();
+                let stored = self.shared.store.set_aes_key(client, aes_key, version);
+                stored.await.map(|known| match known {
+                    true => Answer::KeyStored,
+                    false => Answer::Refused(Refusal::UnknownClient),
+                })
+            }
+            Ask::Recall { client } => {
+                let client = self.shared.store.client(client).await;
+                client.map(|client| Answer::Recalled(client.and_then(|client| client.learned)))
+            }
             Ask::SendFile {
                 client,
                 content_size,
@@ -203,6 +255,34 @@ impl<S: Store> Connection<S> {
         }
         info!(client = %id, name = %Shown(name.as_str()), "registered");
         Ok(Answer::Registered(id))
+    }
+
+    async fn reconnect(&self, client: ClientId, name: &Name) -> Result<Answer, StoreError> {
+        let version = self.version();
+        let Some(known) = self.shared.store.seen(client, version).await? else {
+            return Ok(Answer::Refused(Refusal::UnknownClient));
+        };
+        if known.name != name.as_str() {
+            return Ok(Answer::Refused(Refusal::NameDiffers));
+        }
+        // Of any size: what is stored was looked into when it came.
+        let parse = |key: Vec<u8>| PublicKey::parse(&key, PublicKeySizes::ShortAndLong).ok();
+        match (known.public_key.and_then(parse), known.aes_key) {
+            (Some(public_key), Some(aes_key)) => Ok(Answer::Keys {
+                public_key,
+                aes_key,
+            }),
+            _ => Ok(Answer::Refused(Refusal::NoKey)),
+        }
+    }
+
+    /// A client is served all the same if this cannot be kept; it is learned again then.
+    async fn learn(&self, client: ClientId, learned: &Learned) {
+        match self.shared.store.learn(client, learned.clone()).await {
+            Ok(true) => info!(%client, dialect = learned.dialect(), "dialect learned"),
+            Ok(false) => {}
+            Err(error) => drop(failed(&error)),
+        }
     }
 
     async fn may_come(&self, client: ClientId, content_size: u32) -> Result<Answer, StoreError> {
@@ -247,57 +327,72 @@ impl<S: Store> Connection<S> {
         Ok(Answer::VerdictTaken)
     }
 
-    async fn receive(
-        &self,
-        stream: &mut Stream,
-        client: ClientId,
-        file_name: Name,
-        content_size: u32,
-        key: AesKey,
-    ) -> io::Result<Content> {
-        let store = &self.shared.store;
-        let plaintext = match upload::receive(stream, store, content_size, &key).await? {
-            Ok(plaintext) => plaintext,
-            Err(spoilt) => {
-                let refusal = match spoilt.cause {
-                    Cause::Content(error) => Refusal::Crypto(error),
-                    cause => failed(&cause),
-                };
-                return Ok(Content::Refused {
-                    refusal,
-                    unread: spoilt.unread,
-                });
+    async fn receive(&mut self, stream: &mut Stream, size: u32, last: bool) -> io::Result<Content> {
+        let Some((new, mut upload)) = self.file.take() else {
+            let refusal = Refusal::Failed;
+            let unread = size.into();
+            return Ok(Content::Refused { refusal, unread });
+        };
+        let received = match upload.receive(stream, size).await {
+            Ok(received) => received,
+            Err(error) => {
+                self.file = Some((new, upload));
+                return Err(error);
             }
         };
-        let (size, cksum) = (plaintext.size, plaintext.cksum);
+        if let Err(spoilt) = received {
+            return Ok(refused(spoilt.cause, spoilt.unread));
+        }
+        if !last {
+            self.file = Some((new, upload));
+            return Ok(Content::Received);
+        }
+        Ok(match upload.finish().await {
+            Ok(plaintext) => self.keep(&new, plaintext).await,
+            Err(cause) => refused(cause, 0),
+        })
+    }
+
+    /// Makes a version of plaintext that is complete and durable.
+    async fn keep(&self, new: &NewFile, plaintext: Plaintext<S::Incoming>) -> Content {
+        let (client, size, cksum) = (new.client, plaintext.size, plaintext.cksum);
         let upload = Received {
             incoming: plaintext.incoming,
-            name: file_name.as_str().to_owned(),
+            name: new.file_name.as_str().to_owned(),
             size,
-            content_size,
+            content_size: new.content_size,
             cksum,
             version: self.version(),
         };
-        let refusal = match store.received(client, upload).await {
+        let refusal = match self.shared.store.received(client, upload).await {
             Ok(Some(VersionId(number))) => {
-                let file = Shown(file_name.as_str());
+                let file = Shown(new.file_name.as_str());
                 info!(%client, %file, size, cksum, "file received");
-                return Ok(Content::Stored {
+                return Content::Stored {
                     upload: UploadId(number),
+                    plain_size: size,
                     cksum,
-                });
+                };
             }
             Ok(None) => Refusal::UnknownClient,
             Err(StoreError::FileName) => Refusal::FileName,
             Err(error) => failed(&error),
         };
-        Ok(Content::Refused { refusal, unread: 0 })
+        Content::Refused { refusal, unread: 0 }
     }
 
     /// The version byte of the request under way.
     fn version(&self) -> u8 {
         self.session.header().map_or(0, |header| header.version)
     }
+}
+
+fn refused(cause: Cause, unread: u64) -> Content {
+    let refusal = match cause {
+        Cause::Content(error) => Refusal::Crypto(error),
+        cause => failed(&cause),
+    };
+    Content::Refused { refusal, unread }
 }
 
 /// The peer learns that it is refused, the operator why.

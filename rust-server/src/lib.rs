@@ -7,7 +7,7 @@
 //! let server = Server::bind(Config {
 //!     listen: "127.0.0.1:0".into(),
 //!     data: "backup-data".into(),
-//!     dialect: backup_protocol::Dialect::all()[0].clone(),
+//!     dialect: backup_protocol::Dialect::default().into(),
 //!     limits: Limits::default(),
 //! })
 //! .await?;
@@ -22,6 +22,7 @@
 
 mod config;
 mod connection;
+mod dialect;
 mod listen;
 mod platform;
 mod server;
@@ -31,5 +32,7 @@ mod text;
 mod upload;
 
 pub use config::{Config, Limits, PortInfoError, read_port_info};
+pub use dialect::DialectChoice;
 pub use platform::{raise_file_limit, stop_signal};
 pub use server::{ServeError, Server};
+pub use text::Shown;

@@ -3,6 +3,7 @@
 mod args;
 mod exit;
 mod logging;
+mod show;
 
 use std::error::Error;
 use std::io::{self, Write};
@@ -11,14 +12,18 @@ use backup_server::{ServeError, Server, store::StoreError};
 use clap::Parser;
 use tracing::{error, info, warn};
 
-use crate::args::{Args, Command, Resolved};
+use crate::args::{Args, Clients, Command, Resolved, Serve};
 use crate::exit::Exit;
 
 fn main() -> Exit {
     // On wrong usage clap prints what is wrong, and ends with exit code 2.
-    let Args {
-        command: Command::Serve(serve),
-    } = Args::parse();
+    match Args::parse().command {
+        Command::Serve(serve) => run(serve),
+        Command::Clients(Clients::Show(show)) => show::clients(&show),
+    }
+}
+
+fn run(serve: Serve) -> Exit {
     logging::start(serve.log, serve.log_format);
     let resolved = match serve.resolve() {
         Ok(resolved) => resolved,
@@ -43,7 +48,7 @@ async fn serve_until_stopped(Resolved { config, warning }: Resolved) -> Exit {
         Ok(stop) => stop,
         Err(error) => return failed(Exit::Failure, &error, "signals cannot be listened for"),
     };
-    let (data, dialect) = (config.data.clone(), config.dialect.name.clone());
+    let (data, dialect) = (config.data.clone(), config.dialect.to_string());
     let server = match Server::bind(config).await {
         Ok(server) => server,
         Err(error) => return cannot_start(&error),
@@ -70,21 +75,23 @@ fn cannot_start(error: &ServeError) -> Exit {
                 _ => "check the address given with --listen",
             },
         ),
-        ServeError::Store(error) => (
-            Exit::Data,
-            match error {
-                StoreError::InUse { .. } => "stop the other server, or choose another --data",
-                StoreError::NewerDatabase { .. } => "use the release that wrote it, or a later one",
-                StoreError::Io { .. } => "check that this account may write there: see --data",
-                StoreError::DatabaseMissing { .. } => {
-                    "restore the database from a copy, or move the stored files away"
-                }
-                _ => "choose another --data, or restore the database from a copy",
-            },
-        ),
+        ServeError::Store(error) => (Exit::Data, advice_on(error)),
         _ => (Exit::Failure, "see the log"),
     };
     failed(exit, error, advice)
+}
+
+fn advice_on(error: &StoreError) -> &'static str {
+    match error {
+        StoreError::InUse { .. } => "stop the other server, or choose another --data",
+        StoreError::NewerDatabase { .. } => "use the release that wrote it, or a later one",
+        StoreError::NoDatabase { .. } => "name the data folder of a server with --data",
+        StoreError::Io { .. } => "check that this account may write there: see --data",
+        StoreError::DatabaseMissing { .. } => {
+            "restore the database from a copy, or move the stored files away"
+        }
+        _ => "choose another --data, or restore the database from a copy",
+    }
 }
 
 /// Says what went wrong, why, and what to do now.

@@ -7,8 +7,8 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 
-/// Holds a header and fixed fields; larger reads go past it.
-const BUFFER: usize = 512;
+/// Holds headers, fixed fields and small packets; larger reads go past it.
+const BUFFER: usize = 4096;
 
 /// What still arrives before a close is thrown away for so long (PROTOCOL.md 2.10).
 const DRAIN_TIME: Duration = Duration::from_secs(1);

@@ -4,7 +4,8 @@ use std::fmt::{self, Display, Write};
 
 /// Shows text that a peer sent: control characters, and whatever else a terminal would obey or
 /// hide, are escaped.
-pub(crate) struct Shown<'a>(pub &'a str);
+#[derive(Debug, Clone, Copy)]
+pub struct Shown<'a>(pub &'a str);
 
 impl Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,13 +1,14 @@
-//! The content of one 1103: from the connection to durable plaintext.
+//! The content of one file: from the connection to durable plaintext.
 //!
 //! While the disk takes one buffer, the next one fills from the connection, and then they are
 //! swapped: an upload never holds more than two buffers and their plaintext, whatever its size. Each
-//! buffer is a blocking job of its own, so that a client that sends slowly holds no thread.
+//! buffer is a blocking job of its own, so that a client that sends slowly holds no thread. Packets
+//! fill the buffers as if they were one message.
 
 use std::io;
 use std::sync::Arc;
 
-use backup_protocol::Cksum;
+use backup_protocol::cksum::FileCksum;
 use backup_protocol::crypto::{AesKey, CryptoError, Decryptor};
 use tokio::task::{JoinHandle, spawn_blocking};
 
@@ -49,51 +50,85 @@ pub(crate) enum Cause {
     Panic,
 }
 
-/// Receives `size` bytes of content.
-///
-/// # Errors
-///
-/// The connection failed, or ended early: what was written is gone.
-pub(crate) async fn receive<S: Store>(
-    stream: &mut Stream,
-    store: &Arc<S>,
-    size: u32,
-    key: &AesKey,
-) -> io::Result<Result<Plaintext<S::Incoming>, Spoilt>> {
-    let mut unread = u64::from(size);
-    let mut filling = Vec::new();
-    let mut capacity = FIRST_BUFFER;
-    let mut worker = Worker::Idle((Box::new(Job::new(Arc::clone(store), key)), Vec::new()));
-    loop {
-        // A multiple of 16 as long as it is not the last one.
-        let next = usize::try_from(unread).unwrap_or(usize::MAX).min(capacity);
-        filling.resize(next, 0);
-        if let Err(error) = stream.read_exact(&mut filling).await {
-            // First the file, then the connection: whoever sees it end finds nothing left over.
-            let rested = worker.finish().await;
-            let _ = spawn_blocking(move || drop(rested)).await;
-            return Err(error);
-        }
-        unread -= next as u64;
-        capacity = BUFFER.min(capacity * 4);
+/// A file on its way in, in one packet or many.
+pub(crate) struct Upload<S: Store> {
+    /// Content that the disk has not taken yet, in its first `filled` bytes.
+    filling: Vec<u8>,
+    filled: usize,
+    capacity: usize,
+    worker: Worker<S>,
+}
 
-        let (mut job, spare) = match worker.finish().await {
-            Ok(rested) => rested,
-            Err(cause) => return Ok(Err(Spoilt { cause, unread })),
-        };
-        let full = std::mem::replace(&mut filling, spare);
-        if unread == 0 {
-            let done = spawn_blocking(move || {
-                job.take(&full)?;
-                job.finish()
-            });
-            let done = done.await.unwrap_or(Err(Cause::Panic));
-            return Ok(done.map_err(|cause| Spoilt { cause, unread }));
+impl<S: Store> Upload<S> {
+    pub(crate) fn new(store: &Arc<S>, key: &AesKey, cksum: FileCksum) -> Self {
+        let job = Job::new(Arc::clone(store), key, cksum);
+        Self {
+            filling: Vec::new(),
+            filled: 0,
+            capacity: FIRST_BUFFER,
+            worker: Worker::Idle((Box::new(job), Vec::new())),
         }
-        worker = Worker::Busy(spawn_blocking(move || {
-            job.take(&full)?;
+    }
+
+    /// Receives the next `size` bytes of content.
+    ///
+    /// # Errors
+    ///
+    /// The connection failed, or ended early.
+    pub(crate) async fn receive(
+        &mut self,
+        stream: &mut Stream,
+        size: u32,
+    ) -> io::Result<Result<(), Spoilt>> {
+        let mut unread = u64::from(size);
+        while unread > 0 {
+            if self.filled == self.capacity
+                && let Err(cause) = self.hand_over().await
+            {
+                return Ok(Err(Spoilt { cause, unread }));
+            }
+            let room = self.capacity - self.filled;
+            let next = usize::try_from(unread).unwrap_or(usize::MAX).min(room);
+            let end = self.filled + next;
+            if self.filling.len() < end {
+                self.filling.resize(end, 0);
+            }
+            stream
+                .read_exact(&mut self.filling[self.filled..end])
+                .await?;
+            self.filled = end;
+            unread -= next as u64;
+        }
+        Ok(Ok(()))
+    }
+
+    /// Gives the full buffer to a thread that works, once the one before is done with.
+    async fn hand_over(&mut self) -> Result<(), Cause> {
+        let (mut job, spare) = self.worker.finish().await?;
+        let full = std::mem::replace(&mut self.filling, spare);
+        let filled = std::mem::take(&mut self.filled);
+        self.capacity = BUFFER.min(self.capacity * 4);
+        self.worker = Worker::Busy(spawn_blocking(move || {
+            job.take(&full[..filled])?;
             Ok((job, full))
         }));
+        Ok(())
+    }
+
+    /// All content was received.
+    pub(crate) async fn finish(mut self) -> Result<Plaintext<S::Incoming>, Cause> {
+        let (mut job, _) = self.worker.finish().await?;
+        let done = spawn_blocking(move || {
+            job.take(&self.filling[..self.filled])?;
+            job.finish()
+        });
+        done.await.unwrap_or(Err(Cause::Panic))
+    }
+
+    /// Nothing more will come: when this returns, nothing of the file is left.
+    pub(crate) async fn abandon(mut self) {
+        let rested = self.worker.finish().await;
+        let _ = spawn_blocking(move || drop(rested)).await;
     }
 }
 
@@ -104,13 +139,16 @@ type Rested<S> = (Box<Job<S>>, Vec<u8>);
 enum Worker<S: Store> {
     Idle(Rested<S>),
     Busy(JoinHandle<Result<Rested<S>, Cause>>),
+    /// It failed, and said so.
+    Gone,
 }
 
 impl<S: Store> Worker<S> {
-    async fn finish(self) -> Result<Rested<S>, Cause> {
-        match self {
+    async fn finish(&mut self) -> Result<Rested<S>, Cause> {
+        match std::mem::replace(self, Self::Gone) {
             Self::Idle(rested) => Ok(rested),
             Self::Busy(work) => work.await.unwrap_or(Err(Cause::Panic)),
+            Self::Gone => Err(Cause::Panic),
         }
     }
 }
@@ -121,16 +159,15 @@ struct Job<S: Store> {
     incoming: Option<S::Incoming>,
     decryptor: Decryptor,
     plain: Vec<u8>,
-    cksum: Cksum,
+    cksum: FileCksum,
 }
 
 impl<S: Store> Job<S> {
-    fn new(store: Arc<S>, key: &AesKey) -> Self {
-        let (decryptor, cksum) = (Decryptor::new(key), Cksum::new());
+    fn new(store: Arc<S>, key: &AesKey, cksum: FileCksum) -> Self {
         Self {
             store,
             incoming: None,
-            decryptor,
+            decryptor: Decryptor::new(key),
             plain: Vec::new(),
             cksum,
         }
@@ -138,6 +175,7 @@ impl<S: Store> Job<S> {
 
     fn take(&mut self, content: &[u8]) -> Result<(), Cause> {
         self.plain.clear();
+        self.cksum.content(content);
         self.decryptor.update(content, &mut self.plain);
         let incoming = match &mut self.incoming {
             Some(incoming) => incoming,
@@ -155,7 +193,7 @@ impl<S: Store> Job<S> {
         };
         append(&mut incoming, &self.plain, &mut self.cksum)?;
         incoming.sync()?;
-        let size = self.cksum.size();
+        let size = self.cksum.plain_size();
         Ok(Plaintext {
             incoming,
             size,
@@ -164,7 +202,7 @@ impl<S: Store> Job<S> {
     }
 }
 
-fn append(incoming: &mut impl Incoming, plain: &[u8], cksum: &mut Cksum) -> Result<(), Cause> {
-    cksum.update(plain);
+fn append(incoming: &mut impl Incoming, plain: &[u8], cksum: &mut FileCksum) -> Result<(), Cause> {
+    cksum.plain(plain);
     Ok(incoming.write_all(plain)?)
 }

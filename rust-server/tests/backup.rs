@@ -74,12 +74,7 @@ fn giving_up_deletes_the_upload_and_nothing_else() {
         for _ in 0..2 {
             let give_up = client.verdict(VerdictKind::GiveUp, "a.txt");
             client.write(&give_up);
-            if dialect.after_give_up.close {
-                client.ends();
-                client = client.again(&server);
-            } else {
-                client.refused();
-            }
+            client.honoured(VerdictKind::GiveUp);
             assert_eq!(data.verified(), [("a.txt".into(), b"good".to_vec())]);
             assert!(data.incoming().is_empty());
         }
@@ -113,9 +108,11 @@ fn answers_requests_that_arrive_in_one_segment_or_byte_by_byte() {
         client.write(&[b, c, right].concat());
         client.file_received("b", b"plain b");
         client.file_received("c", b"plain c");
-        client.right("c");
+        client.honoured(VerdictKind::Right);
+        if !dialect.after_right.close {
+            client.right("c");
+        }
         let names: Vec<_> = data.verified().into_iter().map(|(name, _)| name).collect();
-        // Where the first verdict closes the connection, nobody reads the second one.
         let expected: &[&str] = if dialect.after_right.close {
             &["b"]
         } else {
@@ -139,6 +136,46 @@ fn parallel_connections_of_one_client_have_keys_of_their_own() {
             .again(&server)
             .send_file("third", b"under the stored key");
     });
+}
+
+#[test]
+fn speaks_every_modifier() {
+    for text in common::MODIFIED {
+        let dialect = Dialect::parse(text).expect("a dialect");
+        let data = Data::new();
+        let server = Server::start(data.path(), &dialect, &[]);
+        let mut client = Client::ready(&server, "alice");
+        client.send_file("wrong", b"judged wrong, and sent again");
+        let wrong = client.verdict(VerdictKind::Wrong, "wrong");
+        client.write(&wrong);
+        client.honoured(VerdictKind::Wrong);
+        client.send_file("given up", b"judged wrong, and given up");
+        let give_up = client.verdict(VerdictKind::GiveUp, "given up");
+        client.write(&give_up);
+        client.honoured(VerdictKind::GiveUp);
+        for size in [0, 15, 16, 1000] {
+            let (file, plain) = (format!("file {size:04}"), bytes(size, 1));
+            client.send_file(&file, &plain);
+            let right = client.verdict(VerdictKind::Right, &file);
+            client.write(&right);
+            client.honoured(VerdictKind::Right);
+        }
+        if dialect.has_reconnect() {
+            client = client.again(&server);
+            client.reconnect();
+            client.send_file("file reconnected", b"under the key of a reconnect");
+            let right = client.verdict(VerdictKind::Right, "file reconnected");
+            client.write(&right);
+            client.honoured(VerdictKind::Right);
+        }
+        // Where nothing follows a verdict, this comes after it.
+        client.send_file("last", b"stays unverified");
+        let names: Vec<_> = data.verified().into_iter().map(|(name, _)| name).collect();
+        let mut expected = vec!["file 0000", "file 0015", "file 0016", "file 1000"];
+        expected.extend(dialect.has_reconnect().then_some("file reconnected"));
+        assert_eq!(names, expected, "{text}");
+        assert_eq!(data.incoming(), [b"stays unverified"], "{text}");
+    }
 }
 
 #[test]

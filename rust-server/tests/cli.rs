@@ -44,7 +44,11 @@ fn help_has_options_examples_and_exit_codes() {
         "--listen <HOST:PORT>",
         "--data <DIR>",
         "[default: backup-data]",
-        "[possible values: seed, readme]",
+        "--dialect <NAME[,MODIFIER...] | FILE | auto[,BASE...]>",
+        "[default: seed]",
+        "  2024c    The last generation of 2024",
+        "  crc=            posix, zlib, crc8",
+        "  port=           1 to 65535",
         "--max-file <SIZE>",
         "--discard-limit <SIZE>",
         "--idle-timeout <SECONDS>",
@@ -61,6 +65,9 @@ fn help_has_options_examples_and_exit_codes() {
         .success()
         .stdout(contains("Exit codes:"))
         .stdout(contains("serve"));
+    let show = run(&folder, &["clients", "show", "--help"]).success();
+    show.stdout(contains("--json"))
+        .stdout(contains("--data <DIR>"));
     run(&folder, &["--version"])
         .success()
         .stdout(contains("backup-server 0."));
@@ -78,6 +85,10 @@ fn wrong_usage_ends_with_2() {
         &["serve", "--listen", ":1234"],
         &["serve", "--listen", "localhost:65536"],
         &["serve", "--dialect", "klingon"],
+        &["serve", "--dialect", "seed,crc=md5"],
+        &["serve", "--dialect", "auto,klingon"],
+        &["clients"],
+        &["clients", "hide"],
         &["serve", "--max-file", "much"],
         &["serve", "--idle-timeout", "0"],
         &["serve", "--max-connections", "0"],
@@ -86,6 +97,24 @@ fn wrong_usage_ends_with_2() {
         run(&folder, args).code(2).stdout("");
     }
     assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 0);
+}
+
+#[test]
+fn a_wrong_dialect_is_answered_with_what_is_possible() {
+    let folder = Data::new();
+    for (dialect, expected) in [
+        ("klingon", "possible are seed, readme, 2022c"),
+        ("seed,crc=md5", "possible are posix, zlib, crc8"),
+        (
+            "auto,seed,checksum=zlib",
+            "possible are order=, packet-order=",
+        ),
+        ("seed,packet=1024", "packets=yes"),
+    ] {
+        run(&folder, &["serve", "--dialect", dialect])
+            .code(2)
+            .stderr(contains(expected));
+    }
 }
 
 #[test]
@@ -357,7 +386,7 @@ fn a_disk_that_takes_no_more_refuses_the_file_and_nothing_else() {
     let mut client = Client::ready(&server, "alice");
     let large = client.file("large", &common::bytes(3 << 20, 1));
     client.write(&large);
-    client.refused();
+    client.refused(None, "a full disk");
     assert_eq!(
         fs::read_dir(folder.path().join("data/incoming"))
             .expect("a folder")

@@ -7,20 +7,41 @@ use std::io::Write;
 use backup_protocol::Dialect;
 use backup_protocol::crypto::{AesKey, encrypt};
 use backup_protocol::wire::{
-    ClientId, Refused, Register, Request, RequestCode, RequestHeader, Response, SendPublicKey,
-    VERSION, VerdictKind,
+    ClientId, Packet, Reconnect, Register, Request, RequestCode, RequestHeader, RequestKind,
+    SendFile, SendPublicKey, VERSION, VerdictKind,
 };
 
 use common::{Client, Data, Server, bytes, name};
 
 /// Requests by the offsets of their fields, so that any of them can be spoilt.
-struct Field;
+struct Field {
+    payload_size: usize,
+    payload: usize,
+    /// Where the payload has the client ID, if it has.
+    client_id: Option<usize>,
+    content_size: usize,
+    file_name: usize,
+    content: usize,
+    public_key: usize,
+}
+
 impl Field {
-    const PAYLOAD_SIZE: usize = 19;
-    const PAYLOAD: usize = 23;
-    const CONTENT_SIZE: usize = Self::PAYLOAD + 16;
-    const FILE_NAME: usize = Self::CONTENT_SIZE + 4;
-    const PUBLIC_KEY: usize = Self::PAYLOAD + 255;
+    fn of(dialect: &Dialect) -> Self {
+        let payload = dialect.request_header_size();
+        let client_id = dialect.client_id_in_payload.then_some(payload);
+        let content_size = payload + client_id.map_or(0, |_| 16);
+        let file_name = content_size + if dialect.packets { 12 } else { 4 };
+        let name = dialect.name_width.bytes();
+        Self {
+            payload_size: payload - 4,
+            payload,
+            client_id,
+            content_size,
+            file_name,
+            content: file_name + name,
+            public_key: payload + name,
+        }
+    }
 }
 
 fn spoilt(mut message: Vec<u8>, offset: usize, bytes: &[u8]) -> Vec<u8> {
@@ -33,7 +54,7 @@ fn register(client: &Client, text: &str) -> Vec<u8> {
 }
 
 fn public_key(client: &Client, text: &str) -> Vec<u8> {
-    let public_key = *client.keys.public_key().as_bytes();
+    let public_key = client.keys.public_key().as_bytes().to_vec();
     client.encode(&Request::SendPublicKey(SendPublicKey {
         name: name(text),
         public_key,
@@ -49,20 +70,45 @@ fn header(client: &Client, code: u16, payload_size: u32) -> Vec<u8> {
         code,
         payload_size,
     }
-    .write(&mut message);
+    .write(&client.dialect, &mut message);
     message
 }
 
-fn refused(client: &mut Client, why: &str) {
-    let client_id = match client.dialect.refused_payload {
-        backup_protocol::dialect::RefusedPayload::Empty => None,
-        backup_protocol::dialect::RefusedPayload::ClientId => Some(client.id),
-    };
-    assert_eq!(
-        client.read(),
-        Response::Refused(Refused { client_id }),
-        "{why}"
-    );
+/// Which request a message is.
+fn kind(message: &[u8], dialect: &Dialect) -> Option<RequestKind> {
+    let header = message.get(..dialect.request_header_size())?;
+    let header = RequestHeader::decode(header, dialect).ok()?;
+    dialect.request_kind(header.code)
+}
+
+/// A message in the name of another client.
+fn as_client(message: Vec<u8>, id: ClientId, at: &Field) -> Vec<u8> {
+    let message = spoilt(message, 0, id.as_bytes());
+    match at.client_id {
+        Some(offset) => spoilt(message, offset, id.as_bytes()),
+        None => message,
+    }
+}
+
+/// A file in one request, with sizes that need not fit.
+fn claimed(client: &Client, content_size: u32, content: &[u8]) -> Vec<u8> {
+    let size = content.len() as u32;
+    let packet = client.dialect.packets.then_some(Packet {
+        original_size: content_size.saturating_sub(1),
+        number: 1,
+        total: 1,
+        size,
+    });
+    let request = Request::SendFile(SendFile {
+        content_size,
+        packet,
+        file_name: name("a.txt"),
+    });
+    let mut message = client.encode(&request);
+    let fixed = client.dialect.request_fixed_size(RequestKind::SendFile);
+    let offset = client.dialect.request_header_size() - 4;
+    message = spoilt(message, offset, &(fixed + size).to_le_bytes());
+    [&message, content].concat()
 }
 
 #[test]
@@ -72,6 +118,7 @@ fn refuses_and_goes_on() {
         let server = Server::start(data.path(), dialect, &["--max-file", "1MiB"]);
         let mut client = Client::ready(&server, "alice");
         let bob = Client::ready(&server, "bob");
+        let at = Field::of(dialect);
         let file = client.file("a.txt", b"plain");
         let one = client.file("a.txt", &bytes(40_000, 1));
         let nobody = ClientId::from_bytes([0xAB; 16]);
@@ -83,45 +130,40 @@ fn refuses_and_goes_on() {
             file[start..].copy_from_slice(&content);
             file
         };
-        let id = Field::PAYLOAD;
-        let as_bob = |message: Vec<u8>| spoilt(message, 0, bob.id.as_bytes());
-        let as_nobody = |message: Vec<u8>| spoilt(message, 0, nobody.as_bytes());
-        let name_field = Field::FILE_NAME;
+        let client_name = at.payload;
         let key = public_key(&client, "alice");
-        let cases = [
+        let mut cases = vec![
+            ("a file of an unknown client", as_client(one, nobody, &at)),
             (
-                "a file of an unknown client",
-                as_nobody(spoilt(one, id, nobody.as_bytes())),
-            ),
-            ("a key of an unknown client", as_nobody(key.clone())),
-            ("a file whose IDs differ", as_bob(file.clone())),
-            (
-                "a file in another client's name",
-                spoilt(file.clone(), id, bob.id.as_bytes()),
+                "a key of an unknown client",
+                spoilt(key.clone(), 0, nobody.as_bytes()),
             ),
             ("a key in another client's name", public_key(&client, "bob")),
             ("a key in nobody's name", public_key(&client, "carol")),
             ("a taken name", register(&client, "bob")),
             (
                 "a client name without a NUL",
-                spoilt(register(&client, "x"), id, &[b'x'; 255]),
+                spoilt(register(&client, "x"), client_name, &[b'x'; 255]),
             ),
             (
                 "an empty client name",
-                spoilt(register(&client, "x"), id, &[0]),
+                spoilt(register(&client, "x"), client_name, &[0]),
             ),
             (
                 "a client name not in UTF-8",
-                spoilt(register(&client, "x"), id, &[0xFF]),
+                spoilt(register(&client, "x"), client_name, &[0xFF]),
             ),
             (
                 "a file name without a NUL",
-                spoilt(file.clone(), name_field, &[b'x'; 255]),
+                spoilt(file.clone(), at.file_name, &[b'x'; 255]),
             ),
-            ("an empty file name", spoilt(file.clone(), name_field, &[0])),
+            (
+                "an empty file name",
+                spoilt(file.clone(), at.file_name, &[0]),
+            ),
             (
                 "a file name not in UTF-8",
-                spoilt(file.clone(), name_field, &[0xC0, 0xAF]),
+                spoilt(file.clone(), at.file_name, &[0xC0, 0xAF]),
             ),
             ("a folder", client.file("folder/", b"plain")),
             ("the folder above", client.file("..", b"plain")),
@@ -132,46 +174,56 @@ fn refuses_and_goes_on() {
             ("a line break in a file name", client.file("a\nb", b"plain")),
             (
                 "a key that is no DER",
-                spoilt(key.clone(), Field::PUBLIC_KEY, &[0; 160]),
+                spoilt(key.clone(), at.public_key, &[0; 160]),
             ),
             (
                 "a key with exponent 16",
-                spoilt(key.clone(), Field::PUBLIC_KEY + 159, &[16]),
+                spoilt(key.clone(), at.public_key + 159, &[16]),
             ),
             (
                 "a content size of 0",
-                spoilt(file.clone(), Field::CONTENT_SIZE, &[0]),
+                spoilt(file.clone(), at.content_size, &[0]),
             ),
             (
                 "a content size of 15",
-                spoilt(file.clone(), Field::CONTENT_SIZE, &[15]),
+                spoilt(file.clone(), at.content_size, &[15]),
             ),
+            ("no content", claimed(&client, 0, &[])),
             (
-                "a content size of 4 GiB",
-                spoilt(file.clone(), Field::CONTENT_SIZE, &[0xFF; 4]),
+                "content in the middle of a block",
+                claimed(&client, 15, &[0; 15]),
             ),
-            ("no content", {
-                let mut file = spoilt(file.clone(), Field::CONTENT_SIZE, &[0; 4]);
-                file.truncate(Field::FILE_NAME + 255);
-                spoilt(file, Field::PAYLOAD_SIZE, &275u32.to_le_bytes())
-            }),
-            ("content in the middle of a block", {
-                let mut file = spoilt(file.clone(), Field::CONTENT_SIZE, &15u32.to_le_bytes());
-                file.pop();
-                spoilt(file, Field::PAYLOAD_SIZE, &290u32.to_le_bytes())
-            }),
+            ("less content than its size", claimed(&client, 32, &[0; 16])),
+            ("more content than its size", claimed(&client, 16, &[0; 32])),
             ("content that does not decrypt", undecryptable),
             (
                 "a file over the limit",
                 client.file("a.txt", &bytes(2 << 20, 1)),
             ),
         ];
+        if let Some(offset) = at.client_id {
+            cases.push((
+                "a file whose IDs differ",
+                spoilt(file.clone(), 0, bob.id.as_bytes()),
+            ));
+            cases.push((
+                "a file in another client's name",
+                spoilt(file.clone(), offset, bob.id.as_bytes()),
+            ));
+        }
+        if dialect.has_reconnect() {
+            cases.push(("a name without a NUL in a reconnect", {
+                let name = name("x");
+                let reconnect = client.encode(&Request::Reconnect(Reconnect { name }));
+                spoilt(reconnect, client_name, &[b'x'; 255])
+            }));
+        }
         for (why, message) in cases {
             // 2101 repeats the ID of the header, whoever that is.
             let id = client.id;
             client.id = ClientId::from_bytes(message[..16].try_into().expect("16 bytes"));
             client.write(&message);
-            refused(&mut client, why);
+            client.refused(kind(&message, dialect), why);
             client.id = id;
             assert!(data.incoming().is_empty(), "{why}");
             // The connection is in step, and has the key it had.
@@ -194,7 +246,7 @@ fn refuses_a_file_before_any_key() {
         client.aes = AesKey::from_bytes(&[7; 16]).ok();
         let file = client.file("a.txt", b"plain");
         client.write(&file);
-        refused(&mut client, "no key yet");
+        client.refused(Some(RequestKind::SendFile), "no key yet");
         client.send_key();
         client.send_file("a.txt", b"plain");
     }
@@ -207,50 +259,53 @@ fn refuses_and_closes() {
         let server = Server::start(data.path(), dialect, &["--discard-limit", "64KiB"]);
         let mut client = Client::ready(&server, "alice");
         client.send_file("waits", b"waits");
-        let too_much = spoilt(
-            client.file("a", &bytes(100_000, 1)),
-            Field::PAYLOAD,
-            &[9; 16],
-        );
-        let cases = [
+        let at = Field::of(dialect);
+        let nobody = ClientId::from_bytes([9; 16]);
+        let too_much = as_client(client.file("a", &bytes(100_000, 1)), nobody, &at);
+        let right = client.verdict(VerdictKind::Right, "waits");
+        let name_of_right = right.len() - 255;
+        let mut cases = vec![
             ("code 0", header(&client, 0, 0)),
-            ("code 1102", header(&client, 1102, 255)),
-            ("code 1107", header(&client, 1107, u32::MAX)),
+            ("an unknown code", header(&client, 4242, 255)),
+            ("another one", header(&client, 1107, u32::MAX)),
             ("a code of the responses", header(&client, 2100, 16)),
-            ("1100 with 254 bytes", header(&client, 1100, 254)),
-            ("1100 with 256 bytes", header(&client, 1100, 256)),
-            ("1100 with 4 GiB", header(&client, 1100, u32::MAX)),
-            ("1101 with 414 bytes", header(&client, 1101, 414)),
-            ("1101 with 4 GiB", header(&client, 1101, u32::MAX)),
-            ("1103 with 274 bytes", header(&client, 1103, 274)),
-            ("1104 with 270 bytes", header(&client, 1104, 270)),
-            ("1105 with 272 bytes", header(&client, 1105, 272)),
-            ("1106 with 4 GiB", header(&client, 1106, u32::MAX)),
-            (
-                "more than is thrown away",
-                too_much[..Field::FILE_NAME + 255].to_vec(),
-            ),
+            ("more than is thrown away", too_much[..at.content].to_vec()),
             ("more than is thrown away, all of it", too_much),
             (
-                "1104 with nothing waiting",
+                "right, with nothing waiting",
                 client.verdict(VerdictKind::Right, "nothing"),
             ),
-            ("1104 whose IDs differ", {
-                spoilt(
-                    client.verdict(VerdictKind::Right, "waits"),
-                    Field::PAYLOAD,
-                    &[9; 16],
-                )
-            }),
-            ("1104 without a NUL", {
-                let right = client.verdict(VerdictKind::Right, "waits");
-                spoilt(right, Field::PAYLOAD + 16, &[b'x'; 255])
-            }),
+            (
+                "right, from an unknown client",
+                as_client(right.clone(), nobody, &at),
+            ),
+            (
+                "right, without a NUL",
+                spoilt(right.clone(), name_of_right, &[b'x'; 255]),
+            ),
         ];
+        if let Some(offset) = at.client_id {
+            cases.push((
+                "right, with IDs that differ",
+                spoilt(right, offset, &[9; 16]),
+            ));
+        }
+        for kind in RequestKind::ALL {
+            let Some(code) = dialect.request_code(kind) else {
+                continue;
+            };
+            let size = dialect.request_fixed_size(kind);
+            cases.push(("a byte short", header(&client, code.0, size - 1)));
+            if kind != RequestKind::SendFile {
+                cases.push(("a byte more", header(&client, code.0, size + 1)));
+                cases.push(("4 GiB", header(&client, code.0, u32::MAX)));
+            }
+        }
         for (why, message) in cases {
             let mut connection = client.again(&server);
+            connection.id = ClientId::from_bytes(message[..16].try_into().expect("16 bytes"));
             connection.write(&message);
-            refused(&mut connection, why);
+            connection.refused(kind(&message, dialect), why);
             connection.ends();
         }
         assert_eq!(data.incoming(), [b"waits"]);
@@ -262,11 +317,11 @@ fn refuses_and_closes() {
 #[test]
 fn takes_what_still_arrives_before_it_closes() {
     let data = Data::new();
-    let server = Server::start(data.path(), &Dialect::all()[0], &[]);
+    let server = Server::start(data.path(), &Dialect::default(), &[]);
     let mut client = server.connect();
     let unknown = header(&client, 1107, u32::MAX);
     client.write(&unknown);
-    refused(&mut client, "unknown code");
+    client.refused(None, "unknown code");
     client.ends();
     for _ in 0..100 {
         client.write(&[0; 4096]);
@@ -279,10 +334,15 @@ fn a_wrong_verdict_is_never_answered() {
         let data = Data::new();
         let server = Server::start(data.path(), dialect, &[]);
         let mut client = Client::ready(&server, "alice");
+        let at = Field::of(dialect);
         let wrong = client.verdict(VerdictKind::Wrong, "nothing");
-        let unknown = spoilt(spoilt(wrong.clone(), 0, &[9; 16]), Field::PAYLOAD, &[9; 16]);
-        let differs = spoilt(wrong.clone(), Field::PAYLOAD, &[9; 16]);
-        client.write(&[wrong, unknown, differs].concat());
+        let nobody = ClientId::from_bytes([9; 16]);
+        let unknown = as_client(wrong.clone(), nobody, &at);
+        let mut verdicts = [wrong.clone(), unknown].concat();
+        if let Some(offset) = at.client_id {
+            verdicts.extend(spoilt(wrong, offset, &[9; 16]));
+        }
+        client.write(&verdicts);
         client.send_file("a", b"the next answer is this one's");
     }
 }
@@ -294,14 +354,11 @@ fn a_claim_of_4_gib_takes_no_memory() {
         let server = Server::start(data.path(), dialect, &[]);
         let client = Client::ready(&server, "alice");
         let content_size = dialect.max_content_size();
-        let mut claim = client.file("a", b"");
-        claim.truncate(Field::FILE_NAME + 255);
-        let claim = spoilt(claim, Field::CONTENT_SIZE, &content_size.to_le_bytes());
-        let claim = spoilt(
-            claim,
-            Field::PAYLOAD_SIZE,
-            &(content_size + 275).to_le_bytes(),
-        );
+        let at = Field::of(dialect);
+        let fixed = dialect.request_fixed_size(RequestKind::SendFile);
+        let claim = claimed(&client, content_size, &[]);
+        let all = (content_size + fixed).to_le_bytes();
+        let claim = spoilt(claim, at.payload_size, &all);
         // Nothing follows the first; the second continues a little, and both are accepted.
         let mut silent = client.again(&server);
         silent.write(&claim);

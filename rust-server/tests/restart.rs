@@ -147,7 +147,7 @@ fn a_kill_at_any_moment_loses_nothing_that_was_answered() {
             let mut connection = client.again(&server);
             let give_up = connection.verdict(VerdictKind::GiveUp, &format!("{round}-{number}"));
             connection.write(&give_up);
-            connection.refused();
+            connection.honoured(VerdictKind::GiveUp);
         }
         assert!(data.incoming().is_empty());
     }

@@ -6,19 +6,34 @@ Nothing here is random: the same scripts write the same bytes. `vectors/check.py
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from pathlib import Path
 
 import acknowledged
 import aes_key
 import cksum
 import file_cipher
+import file_cksum
+import file_name
 import file_received
 import first_backup
+import general_error
 import giving_up
 import known_client
+import modified_request
+import modified_response
+import modified_talk
 import name
+import name_taken
+import packets
 import public_key
+import reconnect
+import reconnect_refused
+import reconnected
+import reconnecting
+import reconnecting_refused
 import refused
+import refused_try
 import register
 import registered
 import repeat_then_right
@@ -28,6 +43,7 @@ import response_code
 import response_header
 import send_file
 import send_public_key
+import three_packets
 import verdict
 import wrapped_key
 from lib import EDITION, VECTORS, VectorFile, canonical, write
@@ -51,10 +67,25 @@ SCRIPTS = (
     wrapped_key,
     file_cipher,
     cksum,
+    reconnect,
+    reconnected,
+    reconnect_refused,
+    general_error,
+    packets,
+    file_cksum,
+    file_name,
+    modified_request,
+    modified_response,
     first_backup,
     known_client,
     repeat_then_right,
     giving_up,
+    reconnecting,
+    reconnecting_refused,
+    refused_try,
+    name_taken,
+    three_packets,
+    modified_talk,
 )
 
 
@@ -63,6 +94,16 @@ def files() -> list[VectorFile]:
     for script in SCRIPTS:
         built.append(script.build())
     return built
+
+
+def dialect_counts(built: list[VectorFile]) -> dict[str, int]:
+    """How many tests each dialect has, those with modifiers included."""
+    counts: Counter[str] = Counter()
+    for file in built:
+        for group in file.groups:
+            for dialect in group.dialects:
+                counts[dialect] += len(group.tests)
+    return dict(sorted(counts.items()))
 
 
 def main() -> None:
@@ -74,6 +115,7 @@ def main() -> None:
         "schema": "../schema/index.schema.json",
         "edition": EDITION,
         "count": sum(file.count() for file in built),
+        "dialects": dialect_counts(built),
         "files": {file.path: file.count() for file in built},
     }
     (folder / "index.json").write_text(canonical(index), encoding="ascii", newline="\n")

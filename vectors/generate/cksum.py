@@ -1,8 +1,9 @@
-"""The checksum of POSIX `cksum` over content."""
+"""The checksum of POSIX `cksum`, and those that stand in its place in some dialects."""
 
 from __future__ import annotations
 
-from lib import VectorFile, cksum, counting, described, main, zeros
+from layout import Dialect, dialect
+from lib import CHECKSUMS, EVERY, VectorFile, cksum, counting, described, main, zeros
 
 
 def build() -> VectorFile:
@@ -13,6 +14,7 @@ def build() -> VectorFile:
         section="5",
         header=[
             "Each test takes the checksum of its bytes, which are given in hex or described (README.md, Patterns).",
+            "The groups without modifiers are the checksum of the utility cksum; the others name theirs.",
             "A streaming implementation runs each test twice: in one piece, and in pieces of 1 to 17 bytes in turn.",
         ],
         notes={
@@ -31,6 +33,11 @@ def build() -> VectorFile:
                 "The comment says what a mistaken algorithm gives: zlib's CRC-32 in place of cksum is the commonest"
                 " mistake (PROTOCOL.md 5).",
             ),
+            "OtherKind": (
+                "WrongAlgorithm",
+                "The dialect's checksum is zlib's CRC-32 or CRC-8 (PROTOCOL.md 10.2). One that takes cksum all the same"
+                " judges every file wrong.",
+            ),
             "Zeros": (
                 "WrongAlgorithm",
                 "Zero bytes do not change a register that starts at 0, so that only the length tells these apart. A"
@@ -38,7 +45,7 @@ def build() -> VectorFile:
             ),
         },
     )
-    group = file.group()
+    group = file.group(EVERY)
 
     def given(ident: str, comment: str, flags: list[str], data: bytes) -> None:
         group.valid(ident, comment, flags, data, {"cksum": cksum(data)})
@@ -80,7 +87,36 @@ def build() -> VectorFile:
     patterned("counting", 1048576, "1 MiB", ["Large"])
     patterned("zeros", 16777215, "the largest length of 3 bytes, all zeros", ["Large", "Length", "Zeros"])
     patterned("zeros", 16777216, "the smallest length of 4 bytes, all zeros", ["Large", "Length", "Zeros"])
+    for kind in ("zlib", "crc8"):
+        for base in ("seed", "2023a"):
+            _other_kinds(file, dialect(base, checksum=kind))
     return file
+
+
+def _other_kinds(file: VectorFile, d: Dialect) -> None:
+    kind = str(d.data["checksum"])
+    group = file.group_for(d, since=2)
+    for ident, comment, flags, data in (
+        ("empty", "no data", ["Length"], b""),
+        ("check-value", f"the nine digits; cksum gives {cksum(b'123456789')}", ["OtherKind"], b"123456789"),
+        ("letter-a", "one letter", ["OtherKind"], b"a"),
+        ("byte-00", "one zero byte", ["Zeros"], b"\0"),
+        ("byte-80", "the highest bit", ["ByteValues"], b"\x80"),
+        ("byte-ff", "all bits", ["ByteValues"], b"\xff"),
+        ("all-bytes-up", "every byte once", ["ByteValues"], bytes(range(256))),
+        ("zeros-16", "a block of zeros", ["Zeros"], zeros(16)),
+        ("leading-zeros", "zeros before the data", ["Zeros"], bytes(7) + b"123456789"),
+        ("counting-257", "more than 256 bytes: no length goes in", ["Length"], counting(257)),
+    ):
+        group.valid(f"{d.slug}-{ident}", comment, flags, data, {"cksum": CHECKSUMS[kind](data)})
+    data = counting(65536)
+    group.valid(
+        f"{d.slug}-counting-65536",
+        "64 KiB",
+        ["Large"],
+        described("counting", 65536),
+        {"cksum": CHECKSUMS[kind](data)},
+    )
 
 
 if __name__ == "__main__":

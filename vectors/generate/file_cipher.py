@@ -6,7 +6,7 @@ import hashlib
 from typing import Any
 
 from Crypto.Cipher import AES
-from lib import Group, VectorFile, counting, described, main
+from lib import EVERY, Group, VectorFile, counting, described, main
 
 KEY_16 = bytes.fromhex("2b7e151628aed2a6abf7158809cf4f3c")
 KEY_24 = bytes.fromhex("8e73b0f7da0e6452c810f32b809079e562f8ead2522c6b7b")
@@ -66,7 +66,7 @@ def build() -> VectorFile:
         },
     )
     for key, prefix in ((KEY_16, "aes-128"), (KEY_24, "aes-192"), (KEY_32, "aes-256")):
-        group = file.group(aes_key=key.hex())
+        group = file.group(EVERY, aes_key=key.hex())
         _right(group, key, prefix)
         if key == KEY_16:
             _sixteen_only(group)

@@ -1,16 +1,16 @@
-"""2103, file received, with the checksum: 4 bytes in `seed`, 16 in `readme`."""
+"""2103, file received, with the checksum: 4 bytes, or 16 in `readme`."""
 
 from __future__ import annotations
 
 import struct
 from typing import Any
 
-from lib import ALICE, Dialect, Group, VectorFile, cksum, dialect, main, name_field, response, u32
+from lib import ALICE, EVERY, Dialect, Group, VectorFile, cksum, dialect, main, name_field, u32
 from notes import common
-from responses import acceptable, cut_and_extended, valid, wrong_size
+from responses import acceptable, cut_and_extended, since, valid, wrong_size
 
 NAME = "report.txt"
-CODE = 2103
+MESSAGE = "file_received"
 
 
 def build() -> VectorFile:
@@ -46,14 +46,16 @@ def build() -> VectorFile:
             "Unicode": ("Functionality", "A file name outside ASCII (PROTOCOL.md 1.8)."),
         },
     )
-    for name in ("seed", "readme"):
+    for name in EVERY:
         d = dialect(name)
-        _both(file.group((name,)), d)
-    _readme_only(file.groups[-1], dialect("readme"))
+        group = file.group((name,), since=since(name))
+        _every(group, d)
+        if d.cksum_width == 16:
+            _cksum_padding(group, d)
     return file
 
 
-def _both(group: Group, d: Dialect) -> None:
+def _every(group: Group, d: Dialect) -> None:
     check = cksum(b"123456789")
     for ident, comment, flags, size, name, value in (
         ("plain", "nine bytes of plaintext, one block of content", ["Typical"], 16, NAME, check),
@@ -74,27 +76,36 @@ def _both(group: Group, d: Dialect) -> None:
         ("windows-path", "drive letter and backslashes", ["Path"], 16, "C:\\Users\\alice\\report.txt", check),
     ):
         payload = _payload(d, size, name_field(name), value)
-        valid(group, d, ident, comment, flags, CODE, payload, _fields(size, name, value))
+        valid(group, d, ident, comment, flags, MESSAGE, payload, _fields(size, name, value))
     dirty = _payload(d, 16, name_field(NAME, after_nul=b"\xcc" * 244), check)
     acceptable(
-        group, d, "dirty-padding", "the name in a used buffer", ["DirtyPadding"], CODE, dirty, _fields(16, NAME, check)
+        group,
+        d,
+        "dirty-padding",
+        "the name in a used buffer",
+        ["DirtyPadding"],
+        MESSAGE,
+        dirty,
+        _fields(16, NAME, check),
     )
     plain = _payload(d, 16, name_field(NAME), check)
-    acceptable(group, d, "version-1", "version 1", ["OtherVersion"], CODE, plain, _fields(16, NAME, check), version=1)
+    acceptable(
+        group, d, "version-1", "version 1", ["OtherVersion"], MESSAGE, plain, _fields(16, NAME, check), version=1
+    )
     for ident, comment, flags, field, error in (
         ("no-nul", "the name runs into the checksum", ["UnterminatedName"], b"f" * 255, "unterminated-name"),
         ("empty-name", "255 zeros", ["EmptyName"], bytes(255), "empty-name"),
         ("latin-1", "the file name in Latin-1", ["NotUtf8"], name_field(b"r\xe9sum\xe9"), "name-not-utf8"),
     ):
-        group.invalid(f"{d.name}-{ident}", comment, flags, response(d, CODE, _payload(d, 16, field, check)), error)
-    cut_and_extended(group, d, CODE, plain)
+        group.invalid(f"{d.name}-{ident}", comment, flags, d.response(MESSAGE, _payload(d, 16, field, check)), error)
+    cut_and_extended(group, d, MESSAGE, plain)
     other = 291 if d.cksum_width == 4 else 279
-    wrong_size(group, d, f"payload-of-{other}", "the checksum field of the other dialect", CODE, other)
-    wrong_size(group, d, "payload-of-275", "no checksum", CODE, 275)
-    wrong_size(group, d, "payload-one-more", "one byte more than the fields have", CODE, len(plain) + 1)
+    wrong_size(group, d, f"payload-of-{other}", "the checksum field of the other dialect", MESSAGE, other)
+    wrong_size(group, d, "payload-of-275", "no checksum", MESSAGE, 275)
+    wrong_size(group, d, "payload-one-more", "one byte more than the fields have", MESSAGE, len(plain) + 1)
 
 
-def _readme_only(group: Group, d: Dialect) -> None:
+def _cksum_padding(group: Group, d: Dialect) -> None:
     check = cksum(b"123456789")
     before = ALICE + u32(16) + name_field(NAME)
     for ident, comment, field in (
@@ -105,7 +116,9 @@ def _readme_only(group: Group, d: Dialect) -> None:
         ("cksum-sign-extended", "a negative number widened to 16 bytes", struct.pack("<q", -1) * 2),
         ("cksum-in-decimal", "the checksum as text, as the utility prints it", str(check).encode().ljust(16, b"\0")),
     ):
-        group.invalid(f"readme-{ident}", comment, ["CksumPadding"], response(d, CODE, before + field), "cksum-padding")
+        group.invalid(
+            f"{d.name}-{ident}", comment, ["CksumPadding"], d.response(MESSAGE, before + field), "cksum-padding"
+        )
 
 
 def _payload(d: Dialect, content_size: int, name: bytes, value: int) -> bytes:

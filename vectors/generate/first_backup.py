@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conversation import Conversation, add, dialects, transcript_file
+from conversation import Conversation, add, dialects, requests, transcript_file
 from lib import VectorFile, main
 
 
@@ -12,7 +12,7 @@ def build() -> VectorFile:
         "Transcript: first backup",
         "6",
         ["Register, exchange keys, send one file, and the checksum is right."],
-        ["FirstBackup", "ServerCloses", "ServerStays"],
+        ["Acknowledged", "FirstBackup", "ServerCloses", "ServerStays"],
     )
     for d in dialects():
         talk = Conversation(d, known=False)
@@ -20,9 +20,8 @@ def build() -> VectorFile:
         talk.exchange_keys()
         talk.transmit()
         talk.judge("cksum_right")
-        talk.end(server_first=d.closes_after_right)
-        ends = "ServerCloses" if d.closes_after_right else "ServerStays"
-        add(file, talk, "first-backup", "1100, 1101, 1103, 1104", ["FirstBackup", ends])
+        talk.finish()
+        add(file, talk, "first-backup", requests(talk), ["FirstBackup"])
     return file
 
 

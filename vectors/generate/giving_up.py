@@ -15,7 +15,7 @@ def build() -> VectorFile:
             "A bit of the content flips on its way every time. After as many transmissions as the dialect allows, 3 or",
             "4, the client sends 1106, and the server no longer has the file.",
         ],
-        ["AnswerAfterGiveUp", "GivingUp", "ServerCloses", "ServerStays"],
+        ["Acknowledged", "AnswerAfterGiveUp", "GivingUp", "ServerCloses", "ServerStays"],
     )
     for d in dialects():
         talk = Conversation(d, known=False)
@@ -26,12 +26,8 @@ def build() -> VectorFile:
             talk.judge("cksum_wrong")
         talk.transmit(damaged=True)
         talk.judge("give_up")
-        flags = ["GivingUp", "ServerCloses" if d.closes_after_give_up else "ServerStays"]
-        if d.answers_give_up:
-            talk.refused_as_answer()
-            flags.append("AnswerAfterGiveUp")
-        talk.end(server_first=d.closes_after_give_up)
-        add(file, talk, "giving-up", f"{d.transmissions} times 1103, and 1106 after the last", flags)
+        talk.finish()
+        add(file, talk, "giving-up", f"{d.transmissions} times 1103, and 1106 after the last", ["GivingUp"])
     return file
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conversation import Conversation, add, dialects, transcript_file
+from conversation import Conversation, add, dialects, requests, transcript_file
 from lib import VectorFile, main
 
 CHANGED = b"Quarterly report, second version\n================================\n\nThat makes 6 times 16 bytes.\n"
@@ -18,16 +18,17 @@ def build() -> VectorFile:
             "The client has its ID and its RSA key from an earlier run, and begins at 1101. The file has a whole",
             "number of blocks, so that its padding is a block of its own.",
         ],
-        ["KnownClient", "ServerCloses", "ServerStays"],
+        ["Acknowledged", "KnownClient", "ServerCloses", "ServerStays"],
     )
     for d in dialects():
+        if d.request_codes["reconnect"]:
+            continue  # reconnect.json
         talk = Conversation(d, known=True, plaintext=CHANGED, aes_key=AES_KEY)
         talk.exchange_keys()
         talk.transmit()
         talk.judge("cksum_right")
-        talk.end(server_first=d.closes_after_right)
-        ends = "ServerCloses" if d.closes_after_right else "ServerStays"
-        add(file, talk, "known-client", "1101, 1103, 1104", ["KnownClient", ends])
+        talk.finish()
+        add(file, talk, "known-client", requests(talk), ["KnownClient"])
     return file
 
 

@@ -1,4 +1,4 @@
-"""What the generators share: a writer of the protocol that can write wrong things too, and the shape of a vector file.
+"""What the generators share: content, checksums, and the shape of a vector file.
 
 Nothing here checks what it writes. A generator that wants a name without a NUL or a size that lies asks for it.
 """
@@ -14,51 +14,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-VECTORS = Path(__file__).resolve().parent.parent
+from layout import EVERY, SEED_REQUESTS, VECTORS, VERSION, Dialect, dialect
 
-EDITION = 1
+__all__ = ["EVERY", "SEED_REQUESTS", "VECTORS", "VERSION", "Dialect", "dialect"]
+
+EDITION = 2
 """The edition that new files and tests belong to; README.md says what it promises."""
 
-BOTH = ("seed", "readme")
-
-VERSION = 3
 NO_ID = bytes(16)
 ALICE = bytes.fromhex("3f2a9c5e7b1d4e60a8c4d2f1906b5e73")
 """A client ID as a server makes it: UUID version 4 (PROTOCOL.md 1.9)."""
 MALLORY = bytes.fromhex("d41c07b9e2a84f3596d03c8b5af7126e")
 
 
-# The wire
-
-
-@dataclass(frozen=True)
-class Dialect:
-    """The layout choices that the generators need, read from `dialects/NAME.json` (PROTOCOL.md 10)."""
-
-    name: str
-    request_codes: Mapping[str, int]
-    response_codes: Mapping[str, int]
-    response_size_width: int
-    cksum_width: int
-    transmissions: int
-    closes_after_right: bool
-    closes_after_give_up: bool
-    answers_give_up: bool
-
-
-def dialect(name: str) -> Dialect:
-    data = json.loads((VECTORS / "dialects" / f"{name}.json").read_text("ascii"))
-    return Dialect(
-        name=name,
-        request_codes=data["request_codes"],
-        response_codes=data["response_codes"],
-        response_size_width=data["response_size_width"],
-        cksum_width=data["cksum_width"],
-        transmissions=data["transmissions"],
-        closes_after_right=data["after_right"]["close"],
-        closes_after_give_up=data["after_give_up"]["close"],
-        answers_give_up=data["after_give_up"]["answer"] == "refused",
-    )
+# The wire, in the layout of `seed`
 
 
 def u16(value: int) -> bytes:
@@ -96,25 +65,11 @@ def response_header(width: int, code: int, payload_size: int, *, version: int = 
     return struct.pack("<BHI" if width == 4 else "<BHH", version, code, payload_size)
 
 
-def response(
-    d: Dialect, code: int, payload: bytes, *, version: int = VERSION, payload_size: int | None = None
-) -> bytes:
-    """A whole response in the dialect's layout; `payload_size` makes the header lie."""
-    size = len(payload) if payload_size is None else payload_size
-    return response_header(d.response_size_width, code, size, version=version) + payload
-
-
 def request_fields(
     client_id: bytes, code: int, payload_size: int, payload: Mapping[str, Any], *, version: int = VERSION
 ) -> dict[str, Any]:
     header = {"client_id": client_id.hex(), "version": version, "code": code, "payload_size": payload_size}
     return {"header": header, "payload": dict(payload)}
-
-
-def response_fields(
-    code: int, payload_size: int, payload: Mapping[str, Any], *, version: int = VERSION
-) -> dict[str, Any]:
-    return {"header": {"version": version, "code": code, "payload_size": payload_size}, "payload": dict(payload)}
 
 
 # Content
@@ -143,6 +98,29 @@ def cksum(data: bytes) -> int:
     length = len(data)
     crc = _feed(crc, length.to_bytes((length.bit_length() + 7) // 8, "little"))
     return crc ^ 0xFFFFFFFF
+
+
+def zlib_crc(data: bytes) -> int:
+    """zlib's CRC-32: the same polynomial as `cksum`, reflected, from ones, without the length."""
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = (crc >> 1) ^ (0xEDB88320 if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF
+
+
+def crc8(data: bytes) -> int:
+    """CRC-8 with polynomial 0x07, initial 0, not reflected (PROTOCOL.md 10.2)."""
+    crc = 0
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = ((crc << 1) ^ 0x07) & 0xFF if crc & 0x80 else crc << 1
+    return crc
+
+
+CHECKSUMS: Mapping[str, Callable[[bytes], int]] = {"posix": cksum, "zlib": zlib_crc, "crc8": crc8}
 
 
 def _feed(crc: int, data: bytes) -> int:
@@ -175,6 +153,7 @@ class Group:
     source: str
     dialects: Sequence[str]
     shared: Mapping[str, Any] = field(default_factory=dict)
+    since: int = 1
     tests: list[dict[str, Any]] = field(default_factory=list)
 
     def valid(self, ident: str, comment: str, flags: Sequence[str], data: Any, fields: Mapping[str, Any]) -> None:
@@ -212,12 +191,20 @@ class VectorFile:
     notes: Mapping[str, tuple[str, str]]
     """Flag -> (bug type, description)."""
     schema: str = ""
+    since: int = 1
     groups: list[Group] = field(default_factory=list)
 
-    def group(self, dialects: Sequence[str] = BOTH, **shared: Any) -> Group:
-        added = Group(f"generate/{Path(self.path).stem}.py", dialects, shared)
+    def group(self, dialects: Sequence[str] = SEED_REQUESTS, *, since: int = 0, **shared: Any) -> Group:
+        """Tests for named dialects. `since` is the edition of the group, if it came after the file."""
+        added = Group(f"generate/{Path(self.path).stem}.py", dialects, shared, since or self.since)
         self.groups.append(added)
         return added
+
+    def group_for(self, d: Dialect, *, since: int = 0, **shared: Any) -> Group:
+        """Tests for one dialect, which may have modifiers."""
+        if d.modifiers:
+            shared = {"base": d.base, "modifiers": dict(d.modifiers), **shared}
+        return self.group((d.name,), since=since, **shared)
 
     def count(self) -> int:
         return sum(len(group.tests) for group in self.groups)
@@ -227,7 +214,7 @@ class VectorFile:
         return {
             "schema": f"{up}../schema/{self.schema or Path(self.path).stem}.schema.json",
             "title": self.title,
-            "since": EDITION,
+            "since": self.since,
             "decodes": self.decodes,
             "section": self.section,
             "header": list(self.header),
@@ -235,14 +222,26 @@ class VectorFile:
             "count": self.count(),
             "groups": [
                 {
-                    "source": {"name": group.source, "version": str(EDITION)},
+                    "source": {"name": group.source, "version": str(group.since)},
                     "dialects": list(group.dialects),
                     **group.shared,
-                    "tests": group.tests,
+                    "tests": [_dated(test, group.since, self.since) for test in group.tests],
                 }
                 for group in self.groups
             ],
         }
+
+
+def _dated(test: dict[str, Any], since: int, file_since: int) -> dict[str, Any]:
+    """With `since` after the flags, where the test came later than its file."""
+    if since == file_since:
+        return test
+    out: dict[str, Any] = {}
+    for key, value in test.items():
+        out[key] = value
+        if key == "flags":
+            out["since"] = since
+    return out
 
 
 def canonical(value: Any) -> str:

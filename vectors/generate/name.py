@@ -1,8 +1,9 @@
-"""The name field of 255 bytes, for client names and file names."""
+"""The name field of 255 or 256 bytes, for client names and file names."""
 
 from __future__ import annotations
 
-from lib import VectorFile, main, name_field
+from layout import Dialect, dialect
+from lib import EVERY, VectorFile, main, name_field
 from notes import common
 
 HEBREW = "\u05d2\u05d9\u05d1\u05d5\u05d9.txt"
@@ -39,7 +40,7 @@ def build() -> VectorFile:
             ),
         },
     )
-    group = file.group()
+    group = file.group(EVERY)
 
     for ident, comment, flags, text in (
         ("client-name", "a name of ASCII letters", ["Typical"], "alice"),
@@ -123,7 +124,35 @@ def build() -> VectorFile:
         "254-byte-field", "the last byte of padding is missing", ["Truncated"], name_field("alice")[:254], "truncated"
     )
     group.invalid("256-byte-field", "one zero too many", ["TrailingData"], name_field("alice") + b"\0", "trailing-data")
+    for base in ("seed", "2024a"):
+        _of_256_bytes(file, dialect(base, name_width=256))
     return file
+
+
+def _of_256_bytes(file: VectorFile, d: Dialect) -> None:
+    """The text is still 254 bytes at most."""
+    group = file.group_for(d, since=2)
+    for ident, comment, flags, text in (
+        ("client-name", "a name of ASCII letters", ["Typical"], "alice"),
+        ("254-bytes", "the longest text, and two zeros", ["Boundary"], "n" * 254),
+        ("hebrew-file-name", "Hebrew letters and a Latin extension", ["Unicode"], HEBREW),
+    ):
+        group.valid(f"{d.slug}-{ident}", comment, flags, d.name_field(text), {"text": text})
+    group.acceptable(
+        f"{d.slug}-last-byte-after-nul",
+        "only the last byte of the field is not zero",
+        ["DirtyPadding"],
+        d.name_field("alice", after_nul=bytes(249) + b"\x01"),
+        {"text": "alice"},
+    )
+    for ident, comment, flags, raw, error in (
+        ("256-bytes", "no room for the NUL", ["UnterminatedName"], b"n" * 256, "unterminated-name"),
+        ("all-zeros", "the field is empty", ["EmptyName"], bytes(256), "empty-name"),
+        ("latin-1", "e with acute in Latin-1", ["NotUtf8"], d.name_field(b"caf\xe9"), "name-not-utf8"),
+        ("255-byte-field", "a field of the other width", ["Truncated"], d.name_field("alice")[:255], "truncated"),
+        ("257-byte-field", "one zero too many", ["TrailingData"], d.name_field("alice") + b"\0", "trailing-data"),
+    ):
+        group.invalid(f"{d.slug}-{ident}", comment, flags, raw, error)
 
 
 if __name__ == "__main__":

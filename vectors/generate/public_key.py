@@ -6,7 +6,8 @@ import base64
 
 from der import NULL, integer, public_key, rsa_public_key, spki, tlv
 from keys import ALICE_KEY, OTHER_KEY, private_der, public_der
-from lib import Group, VectorFile, main
+from layout import Dialect, dialect
+from lib import EVERY, Group, VectorFile, main
 from notes import common
 
 N = int(ALICE_KEY.n)
@@ -30,6 +31,10 @@ def build() -> VectorFile:
             "Exponent": (
                 "MissingCheck",
                 "The modulus is right and fits, and the exponent is even or not within 3 to 127 (PROTOCOL.md 4.1).",
+            ),
+            "LongExponent": (
+                "Compatibility",
+                "A key of 162 bytes, whose exponent has three, in a dialect that takes it (PROTOCOL.md 10.8).",
             ),
             "Modulus": (
                 "MissingCheck",
@@ -61,12 +66,46 @@ def build() -> VectorFile:
             ),
         },
     )
-    group = file.group()
+    group = file.group(EVERY)
     _accepted(group)
     _size(group)
     _structure(group)
     _modulus_and_exponent(group)
+    for base in ("seed", "2024a"):
+        _longer(file, dialect(base, public_key_sizes=[160, 162]))
     return file
+
+
+def _longer(file: VectorFile, d: Dialect) -> None:
+    """160 bytes as everywhere, and 162 with an exponent of three bytes (PROTOCOL.md 10.8)."""
+    group = file.group_for(d, since=2)
+    for ident, comment, flags, n, e in (
+        ("exponent-65537", "the default of most libraries", ["LongExponent"], N, 65537),
+        ("exponent-65537-another-key", "another modulus", ["LongExponent"], int(OTHER_KEY.n), 65537),
+        ("exponent-32769", "the smallest odd one of three bytes", ["LongExponent"], N, 32769),
+        ("exponent-8388607", "the largest of three bytes", ["LongExponent"], N, 8388607),
+        ("exponent-17", "160 bytes stay valid", ["Typical"], N, 17),
+        ("exponent-127", "the largest of one byte", ["OtherExponent"], N, 127),
+    ):
+        group.valid(f"{d.slug}-{ident}", comment, flags, public_key(n, e), {"modulus": f"{n:0256x}", "exponent": e})
+    long = public_key(N, 65537)
+    for ident, comment, data in (
+        ("exponent-257", "161 bytes: neither one size nor the other", public_key(N, 257)),
+        ("exponent-8388609", "four bytes: 163", public_key(N, 8388609)),
+        ("161-bytes", "the last byte is missing", long[:-1]),
+        ("163-bytes", "a zero byte follows", long + b"\0"),
+    ):
+        group.invalid(f"{d.slug}-{ident}", comment, ["Size"], data, "public-key-size")
+    padded = public_key(N, 17) + bytes(2)
+    group.invalid(f"{d.slug}-160-and-zeros", "160 bytes and two zeros", ["OtherStructure"], padded, "public-key-der")
+    zeros = bytes(162)
+    group.invalid(f"{d.slug}-162-zeros", "zeros in place of a key", ["OtherStructure"], zeros, "public-key-der")
+    for ident, comment, e in (
+        ("65536", "even", 65536),
+        ("8388606", "even, and the largest", 8388606),
+        ("2", "even", 2),
+    ):
+        group.invalid(f"{d.slug}-exponent-{ident}", comment, ["Exponent"], public_key(N, e), "public-key-exponent")
 
 
 def _accepted(group: Group) -> None:

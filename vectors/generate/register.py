@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from lib import ALICE, NO_ID, VectorFile, main, name_field, request, request_fields
+from typing import Any
+
+from layout import LATER, Dialect, dialect
+from lib import ALICE, NO_ID, Group, VectorFile, main, name_field, request, request_fields
 from notes import common
 
 
@@ -84,7 +87,53 @@ def build() -> VectorFile:
         whole + b"\0",
         "trailing-data",
     )
+    for name in LATER:
+        d = dialect(name)
+        _later(file.group((name,), since=2), d)
     return file
+
+
+def _later(group: Group, d: Dialect) -> None:
+    """The same layout under the code of another generation."""
+
+    def register(payload: bytes, who: bytes = NO_ID) -> bytes:
+        return d.request(who, "register", payload)
+
+    def fields(name: str, who: bytes = NO_ID) -> dict[str, Any]:
+        return d.request_fields(who, "register", 255, {"name": name})
+
+    code = d.request_codes["register"]
+    alice = d.name_field("alice")
+    for ident, comment, flags, text in (
+        ("alice", f"a client registers with {code}", ["Typical"], "alice"),
+        ("hebrew", "a name in Hebrew letters", ["Unicode"], "\u05d0\u05dc\u05d9\u05e1"),
+        ("longest-name", "254 bytes", ["Typical"], "n" * 254),
+    ):
+        group.valid(f"{d.name}-{ident}", comment, flags, register(d.name_field(text)), fields(text))
+    group.valid(
+        f"{d.name}-with-client-id",
+        "a client that was refused a reconnect registers anew, and still sends its old ID",
+        ["IgnoredClientId"],
+        register(alice, ALICE),
+        fields("alice", ALICE),
+    )
+    group.acceptable(
+        f"{d.name}-dirty-padding",
+        "the name stands in a buffer that was used before",
+        ["DirtyPadding"],
+        register(d.name_field("alice", after_nul=b"\xcd" * 249)),
+        fields("alice"),
+    )
+    for ident, comment, flags, payload, error in (
+        ("no-nul", "255 letters", ["UnterminatedName"], b"n" * 255, "unterminated-name"),
+        ("empty-name", "255 zeros", ["EmptyName"], bytes(255), "empty-name"),
+        ("latin-1", "the name in Latin-1", ["NotUtf8"], d.name_field(b"Ren\xe9"), "name-not-utf8"),
+    ):
+        group.invalid(f"{d.name}-{ident}", comment, flags, register(payload), error)
+    whole = register(alice)
+    ident = f"{d.name}-one-byte"
+    group.invalid(f"{ident}-short", "the last byte does not come", ["Truncated"], whole[:-1], "truncated")
+    group.invalid(f"{ident}-more", "a byte after the payload", ["TrailingData"], whole + b"\0", "trailing-data")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""2100, registered."""
+""" "registered", registered."""
 
 from __future__ import annotations
 
-from lib import ALICE, VectorFile, dialect, main, response
+from lib import ALICE, EVERY, VectorFile, dialect, main
 from notes import common
-from responses import acceptable, cut_and_extended, valid, wrong_size
+from responses import acceptable, cut_and_extended, since, valid, wrong_size
 
 
 def build() -> VectorFile:
@@ -23,10 +23,12 @@ def build() -> VectorFile:
             ),
         },
     )
-    for name in ("seed", "readme"):
+    for name in EVERY:
         d = dialect(name)
-        group = file.group((name,))
-        valid(group, d, "plain", "the client is told its ID", ["Typical"], 2100, ALICE, {"client_id": ALICE.hex()})
+        group = file.group((name,), since=since(name))
+        valid(
+            group, d, "plain", "the client is told its ID", ["Typical"], "registered", ALICE, {"client_id": ALICE.hex()}
+        )
         every = bytes(range(0xF0, 0x100))
         valid(
             group,
@@ -34,7 +36,7 @@ def build() -> VectorFile:
             "every-byte-different",
             "an ID of 16 different bytes",
             ["Typical"],
-            2100,
+            "registered",
             every,
             {"client_id": every.hex()},
         )
@@ -45,22 +47,30 @@ def build() -> VectorFile:
             "id-starts-00-00",
             "an ID that starts 00 00",
             ["ReservedClientId"],
-            2100,
+            "registered",
             low,
             {"client_id": low.hex()},
         )
         acceptable(
-            group, d, "version-1", "version 1", ["OtherVersion"], 2100, ALICE, {"client_id": ALICE.hex()}, version=1
+            group,
+            d,
+            "version-1",
+            "version 1",
+            ["OtherVersion"],
+            "registered",
+            ALICE,
+            {"client_id": ALICE.hex()},
+            version=1,
         )
-        cut_and_extended(group, d, 2100, ALICE)
+        cut_and_extended(group, d, "registered", ALICE)
         for size in (0, 15, 17):
-            wrong_size(group, d, f"payload-of-{size}", f"{size} bytes are no client ID", 2100, size)
+            wrong_size(group, d, f"payload-of-{size}", f"{size} bytes are no client ID", "registered", size)
         largest = (1 << (8 * d.response_size_width)) - 1
         group.invalid(
             f"{name}-claims-the-most",
             "a header that claims the largest payload there is",
             ["ClaimedSize", "PayloadSize"],
-            response(d, 2100, b"", payload_size=largest),
+            d.response("registered", b"", payload_size=largest),
             "payload-size",
         )
     return file

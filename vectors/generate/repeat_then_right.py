@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conversation import Conversation, add, dialects, transcript_file
+from conversation import Conversation, add, dialects, requests, transcript_file
 from lib import VectorFile, main
 
 
@@ -15,7 +15,7 @@ def build() -> VectorFile:
             "A bit of the content flips on its way. The server stores what it decrypts and answers with the checksum",
             "of that; the client sends 1105 and the same 1103 again, and reads only then.",
         ],
-        ["Repeat", "ServerCloses", "ServerStays"],
+        ["Acknowledged", "Repeat", "ServerCloses", "ServerStays"],
     )
     for d in dialects():
         talk = Conversation(d, known=False)
@@ -25,9 +25,8 @@ def build() -> VectorFile:
         talk.judge("cksum_wrong")
         talk.transmit()
         talk.judge("cksum_right")
-        talk.end(server_first=d.closes_after_right)
-        ends = "ServerCloses" if d.closes_after_right else "ServerStays"
-        add(file, talk, "repeat-then-right", "1100, 1101, 1103, 1105, 1103, 1104", ["Repeat", ends])
+        talk.finish()
+        add(file, talk, "repeat-then-right", requests(talk), ["Repeat"])
     return file
 
 

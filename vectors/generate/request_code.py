@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from lib import ALICE, NO_ID, VectorFile, main, name_field, request, request_header
+from layout import EVERY, LATER, SEED_REQUESTS, Dialect, dialect
+from lib import ALICE, NO_ID, Group, VectorFile, main, name_field, request, request_header
 from notes import common
 
 
@@ -21,6 +22,10 @@ def build() -> VectorFile:
             "OtherProtocol": (
                 "UnknownCode",
                 "Not this protocol at all: what reaches an open port. The bytes are read as a header and refused.",
+            ),
+            "OtherCodes": (
+                "Compatibility",
+                "A code of another generation (PROTOCOL.md 10.1). A decoder with one table for all dialects takes it.",
             ),
             "Response": ("UnknownCode", "The code of a response in a request: a message that was sent the wrong way."),
         },
@@ -115,7 +120,82 @@ def build() -> VectorFile:
         request_header(ALICE, 1101, int.from_bytes((415).to_bytes(4, "little"), "big")),
         "payload-size",
     )
+    _other_codes(file.group(SEED_REQUESTS, since=2), dialect("seed"), "seed")
+    for name in LATER:
+        d = dialect(name)
+        group = file.group((name,), since=2)
+        _other_codes(group, d, name)
+        _sizes(group, d)
     return file
+
+
+def _other_codes(group: Group, d: Dialect, prefix: str) -> None:
+    """Codes of a request that other dialects have and this one has not, with the payload as it should be there."""
+    found: dict[int, str] = {}
+    for other in map(dialect, EVERY):
+        for message, code in other.request_codes.items():
+            if code and code not in d.request_codes.values():
+                found[code] = message
+    if prefix == "seed":
+        del found[1102]  # it has a test from the first edition
+    for code, message in sorted(found.items()):
+        what = message.replace("_", " ")
+        group.invalid(
+            f"{prefix}-other-code-{code}",
+            f"{code} is the request {what} of another generation",
+            ["OtherCodes"],
+            d.request_header(ALICE, code, 255) + name_field("alice"),
+            "unknown-code",
+        )
+
+
+def _sizes(group: Group, d: Dialect) -> None:
+    codes = d.request_codes
+    for code, comment in (
+        (0, "a header of zeros but for its version"),
+        (min(codes.values()) - 1, "one below the first request"),
+        (max(codes.values()) + 1, "one above the last request"),
+    ):
+        group.invalid(
+            f"{d.name}-code-{code}", comment, ["UnknownCode"], d.request_header(ALICE, code, 0), "unknown-code"
+        )
+    for code in d.response_codes.values():
+        if code % 100 in (0, 4):
+            comment = f"{code} is a response of this dialect"
+            group.invalid(
+                f"{d.name}-response-{code}", comment, ["Response"], d.request_header(ALICE, code, 0), "unknown-code"
+            )
+    for message, right in (
+        ("register", 255),
+        ("send_public_key", 415),
+        ("reconnect", 255),
+        ("cksum_right", 255),
+        ("cksum_wrong", 255),
+        ("give_up", 255),
+    ):
+        for size, what in ((0, "no payload"), (right - 1, "one less"), (right + 1, "one more")):
+            group.invalid(
+                f"{d.name}-{message.replace('_', '-')}-of-{size}",
+                f"{what}: {codes[message]} has a payload of {right}",
+                ["PayloadSize"],
+                d.request_header(ALICE, codes[message], size),
+                "payload-size",
+            )
+    for size, what in ((0, "no payload"), (d.fixed_size - 1, "one less than the fixed fields have")):
+        group.invalid(
+            f"{d.name}-send-file-of-{size}",
+            what,
+            ["PayloadSize"],
+            d.request_header(ALICE, codes["send_file"], size),
+            "payload-size",
+        )
+    group.invalid(
+        f"{d.name}-reconnect-claims-4-gib",
+        "a reconnect of 4 GiB",
+        ["ClaimedSize", "PayloadSize"],
+        d.request_header(ALICE, codes["reconnect"], 0xFFFFFFFF),
+        "payload-size",
+    )
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@ from __future__ import annotations
 import struct
 from typing import Any
 
-from lib import ALICE, NO_ID, VectorFile, main, request_header
+from layout import LATER, Dialect, dialect
+from lib import ALICE, NO_ID, Group, VectorFile, main, request_header
 from notes import common
 
 
@@ -117,11 +118,52 @@ def build() -> VectorFile:
         whole + b"\0",
         "trailing-data",
     )
+    for name in LATER:
+        _later(file.group((name,), since=2), dialect(name))
     return file
 
 
 def _fields(client_id: bytes, code: int, size: int, *, version: int = 3) -> dict[str, Any]:
     return {"client_id": client_id.hex(), "version": version, "code": code, "payload_size": size}
+
+
+def _later(group: Group, d: Dialect) -> None:
+    """Every code that the dialect has, in the layout of `seed`."""
+    for message, code in d.request_codes.items():
+        size = {"send_public_key": 415, "send_file": d.fixed_size + 16}.get(message, 255)
+        who = NO_ID if message == "register" else ALICE
+        group.valid(
+            f"{d.name}-{message.replace('_', '-')}",
+            f"{code}, payload of {size}",
+            ["Typical"],
+            d.request_header(who, code, size),
+            _fields(who, code, size),
+        )
+    code = d.request_codes["reconnect"]
+    whole = d.request_header(ALICE, code, 255)
+    swapped = int.from_bytes(code.to_bytes(2, "little"), "big")
+    group.valid(
+        f"{d.name}-code-in-big-endian",
+        f"{code} with its bytes swapped is the unknown code {swapped}",
+        ["ByteOrder", "UnknownCode"],
+        d.request_header(ALICE, swapped, 255),
+        _fields(ALICE, swapped, 255),
+    )
+    group.acceptable(
+        f"{d.name}-version-24",
+        "version 24",
+        ["OtherVersion"],
+        d.request_header(ALICE, code, 255, version=24),
+        _fields(ALICE, code, 255, version=24),
+    )
+    group.invalid(f"{d.name}-only-22-bytes", "the last byte is missing", ["Truncated"], whole[:-1], "truncated")
+    group.invalid(
+        f"{d.name}-one-byte-more",
+        "24 bytes: as natural alignment gives",
+        ["TrailingData"],
+        whole + b"\0",
+        "trailing-data",
+    )
 
 
 if __name__ == "__main__":

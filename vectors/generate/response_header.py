@@ -1,12 +1,13 @@
-"""The bytes before every response: 7 in `seed`, 5 in `readme`."""
+"""The bytes before every response: 7, or 5 in `readme`."""
 
 from __future__ import annotations
 
 import struct
 from typing import Any
 
-from lib import Group, VectorFile, main, response_header
+from lib import EVERY, Dialect, Group, VectorFile, dialect, main, response_header
 from notes import common
+from responses import since
 
 
 def build() -> VectorFile:
@@ -17,7 +18,7 @@ def build() -> VectorFile:
         section="1.6",
         header=[
             "Each test decodes one response header and nothing after it, by its shape alone.",
-            "The payload size has 4 bytes in one group and 2 in the other: the dialect's response_size_width.",
+            "The payload size has 2 bytes in readme and 4 elsewhere: the dialect's response_size_width.",
         ],
         notes={
             **common("ByteOrder", "ClaimedSize", "OtherVersion", "TrailingData", "Truncated", "Typical", "UnknownCode"),
@@ -103,7 +104,48 @@ def build() -> VectorFile:
         readme.invalid(
             f"readme-only-{kept}-bytes", what, ["Truncated"], response_header(2, 2100, 16)[:kept], "truncated"
         )
+    for name in EVERY:
+        if since(name) > 1:
+            _later(file.group((name,), since=2), dialect(name))
     return file
+
+
+def _later(group: Group, d: Dialect) -> None:
+    """Every code that the dialect has, and the ways to cut a header of 7 bytes short."""
+    for message, code in d.response_codes.items():
+        if code is None:
+            continue
+        size = {"refused": 0, "general_error": 0, "aes_key": 144, "reconnected": 144, "file_received": 279}.get(
+            message, 16
+        )
+        group.valid(
+            f"{d.name}-{message.replace('_', '-')}",
+            f"{code}, payload of {size}",
+            ["Typical"],
+            d.response_header(code, size),
+            _fields(code, size),
+        )
+    first = d.response_codes["registered"]
+    whole = d.response_header(first, 16)
+    group.valid(
+        f"{d.name}-size-in-big-endian",
+        "16 with its bytes swapped claims 256 MiB",
+        ["ByteOrder", "ClaimedSize"],
+        whole[:3] + whole[:2:-1],
+        _fields(first, 0x10000000),
+    )
+    group.acceptable(
+        f"{d.name}-version-1", "version 1", ["OtherVersion"], b"\1" + whole[1:], _fields(first, 16, version=1)
+    )
+    for kept, what in ((0, "nothing at all"), (5, "the header of the readme dialect"), (6, "the last byte is missing")):
+        group.invalid(f"{d.name}-only-{kept}-bytes", what, ["Truncated"], whole[:kept], "truncated")
+    group.invalid(
+        f"{d.name}-one-byte-more",
+        "8 bytes: as natural alignment gives",
+        ["TrailingData"],
+        whole + b"\0",
+        "trailing-data",
+    )
 
 
 def _shared(group: Group, width: int, *, cksum_size: int, refused_size: int) -> None:

@@ -1,11 +1,12 @@
-"""What the scripts of the responses share: they run over both dialects, and prefix their ids with the name."""
+"""What the scripts of the responses share: they run over every dialect, and prefix their ids with its name."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lib import Dialect, Group, response, response_fields
+from layout import Dialect
+from lib import Group
 
 
 def valid(
@@ -14,12 +15,16 @@ def valid(
     ident: str,
     comment: str,
     flags: Sequence[str],
-    code: int,
+    message: str,
     payload: bytes,
     fields: Mapping[str, Any],
 ) -> None:
     group.valid(
-        f"{d.name}-{ident}", comment, flags, response(d, code, payload), response_fields(code, len(payload), fields)
+        f"{d.slug}-{ident}",
+        comment,
+        flags,
+        d.response(message, payload),
+        d.response_fields(message, len(payload), fields),
     )
 
 
@@ -29,30 +34,31 @@ def acceptable(
     ident: str,
     comment: str,
     flags: Sequence[str],
-    code: int,
+    message: str,
     payload: bytes,
     fields: Mapping[str, Any],
     *,
     version: int = 3,
 ) -> None:
     group.acceptable(
-        f"{d.name}-{ident}",
+        f"{d.slug}-{ident}",
         comment,
         flags,
-        response(d, code, payload, version=version),
-        response_fields(code, len(payload), fields, version=version),
+        d.response(message, payload, version=version),
+        d.response_fields(message, len(payload), fields, version=version),
     )
 
 
-def cut_and_extended(group: Group, d: Dialect, code: int, payload: bytes) -> None:
+def cut_and_extended(group: Group, d: Dialect, message: str, payload: bytes) -> None:
     """The last byte missing, and a byte too many: once for each response."""
-    whole = response(d, code, payload)
+    whole = d.response(message, payload)
+    if payload:
+        group.invalid(
+            f"{d.slug}-header-only", "the payload does not come", ["Truncated"], whole[: -len(payload)], "truncated"
+        )
+    group.invalid(f"{d.slug}-one-byte-short", "the last byte does not come", ["Truncated"], whole[:-1], "truncated")
     group.invalid(
-        f"{d.name}-header-only", "the payload does not come", ["Truncated"], whole[: -len(payload)], "truncated"
-    )
-    group.invalid(f"{d.name}-one-byte-short", "the last byte does not come", ["Truncated"], whole[:-1], "truncated")
-    group.invalid(
-        f"{d.name}-one-byte-more",
+        f"{d.slug}-one-byte-more",
         "a byte after the payload, which the size does not count",
         ["TrailingData"],
         whole + b"\0",
@@ -60,6 +66,11 @@ def cut_and_extended(group: Group, d: Dialect, code: int, payload: bytes) -> Non
     )
 
 
-def wrong_size(group: Group, d: Dialect, ident: str, comment: str, code: int, size: int) -> None:
+def wrong_size(group: Group, d: Dialect, ident: str, comment: str, message: str, size: int) -> None:
     """A header whose payload size no such response can have, and a payload of that size."""
-    group.invalid(f"{d.name}-{ident}", comment, ["PayloadSize"], response(d, code, bytes(size)), "payload-size")
+    group.invalid(f"{d.slug}-{ident}", comment, ["PayloadSize"], d.response(message, bytes(size)), "payload-size")
+
+
+def since(name: str) -> int:
+    """The edition that brought a dialect's tests to the files that are older than the dialect."""
+    return 1 if name in ("seed", "readme") else 2

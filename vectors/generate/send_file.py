@@ -4,8 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from lib import ALICE, MALLORY, VectorFile, counting, main, name_field, request, request_fields, request_header, u32
+from layout import LATER, dialect
+from lib import (
+    ALICE,
+    MALLORY,
+    VectorFile,
+    counting,
+    main,
+    name_field,
+    request,
+    request_fields,
+    request_header,
+    u32,
+)
 from notes import common
+from send_file_later import packet, without_client_id
 
 NAME = "report.txt"
 
@@ -45,6 +58,16 @@ def build() -> VectorFile:
                 "IntegerOverflow",
                 "275 + content size does not fit into 32 bits. A check that adds in 32 bits takes the sum for equal.",
             ),
+            "ClientIdInPayload": (
+                "Compatibility",
+                "Fixed fields with the client ID, in a dialect that has none there (PROTOCOL.md 10.2). Read without it,"
+                " the first bytes of the ID are the content size.",
+            ),
+            "Packets": (
+                "Functionality",
+                "Packet fields (PROTOCOL.md 10.7): each request is one packet, and its sizes are those of the whole"
+                " file. packets.json has what makes a sequence of packets wrong.",
+            ),
             "Path": (
                 "Compatibility",
                 "Clients send the whole path as file name (PROTOCOL.md 3.1); the request carries it as it is.",
@@ -54,6 +77,9 @@ def build() -> VectorFile:
     )
     _whole(file)
     _fixed_fields(file)
+    for name in LATER:
+        d = dialect(name)
+        (packet if d.data["packets"] else without_client_id)(file, d)
     return file
 
 

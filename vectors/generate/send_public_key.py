@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from keys import ALICE_KEY, OTHER_KEY, public_der
-from lib import ALICE, VectorFile, main, name_field, request, request_fields
+from layout import LATER, Dialect, dialect
+from lib import ALICE, Group, VectorFile, main, name_field, request, request_fields
 from notes import common
 
 
@@ -66,7 +67,39 @@ def build() -> VectorFile:
     group.invalid("ends-after-the-name", "the key does not come", ["Truncated"], whole[: 23 + 255], "truncated")
     group.invalid("one-byte-short", "the last byte of the key does not come", ["Truncated"], whole[:-1], "truncated")
     group.invalid("one-byte-more", "a byte after the key", ["TrailingData"], whole + b"\0", "trailing-data")
+    for name in LATER:
+        _later(file.group((name,), since=2), dialect(name), key)
     return file
+
+
+def _later(group: Group, d: Dialect, key: bytes) -> None:
+    """The same layout under the code of another generation."""
+
+    def send(field: bytes) -> bytes:
+        return d.request(ALICE, "send_public_key", field + key)
+
+    alice = d.name_field("alice")
+    code = d.request_codes["send_public_key"]
+    for result, ident, comment, flags, field in (
+        (group.valid, "alice", f"a client sends its key with {code}", ["Typical"], alice),
+        (
+            group.acceptable,
+            "dirty-padding",
+            "bytes after the NUL do not belong to the key",
+            ["DirtyPadding"],
+            d.name_field("alice", after_nul=b"\x30\x81\x9d" * 83),
+        ),
+    ):
+        fields = d.request_fields(ALICE, "send_public_key", 415, {"name": "alice", "public_key": key.hex()})
+        result(f"{d.name}-{ident}", comment, flags, send(field), fields)
+    group.invalid(
+        f"{d.name}-no-nul", "the name runs into the key", ["UnterminatedName"], send(b"n" * 255), "unterminated-name"
+    )
+    group.invalid(f"{d.name}-empty-name", "255 zeros before the key", ["EmptyName"], send(bytes(255)), "empty-name")
+    whole = send(alice)
+    ident = f"{d.name}-one-byte"
+    group.invalid(f"{ident}-short", "the key is not whole", ["Truncated"], whole[:-1], "truncated")
+    group.invalid(f"{ident}-more", "a byte after the key", ["TrailingData"], whole + b"\0", "trailing-data")
 
 
 if __name__ == "__main__":

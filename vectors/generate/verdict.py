@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from lib import ALICE, MALLORY, VectorFile, main, name_field, request, request_fields
+from layout import LATER, Dialect, dialect
+from lib import ALICE, MALLORY, Group, VectorFile, main, name_field, request, request_fields
 from notes import common
 
 NAME = "report.txt"
@@ -23,10 +24,16 @@ def build() -> VectorFile:
                 "DirtyPadding",
                 "EmptyName",
                 "NotUtf8",
+                "PayloadSize",
                 "TrailingData",
                 "Truncated",
                 "Typical",
                 "UnterminatedName",
+            ),
+            "ClientIdInPayload": (
+                "Compatibility",
+                "A verdict with the client ID in its payload, in a dialect that has none there (PROTOCOL.md 10.2). Only"
+                " a server that learns its clients' dialect takes both.",
             ),
             "Path": (
                 "Compatibility",
@@ -95,7 +102,52 @@ def build() -> VectorFile:
         "ends-after-the-client-id", "the file name does not come", ["Truncated"], whole[: 23 + 16], "truncated"
     )
     group.invalid("one-byte-more", "a byte after the file name", ["TrailingData"], whole + b"\0", "trailing-data")
+    for name in LATER:
+        _later(file.group((name,), since=2), dialect(name))
     return file
+
+
+def _later(group: Group, d: Dialect) -> None:
+    """The payload is the file name alone."""
+    plain = d.name_field(NAME)
+    for message, what in (("cksum_right", "right"), ("cksum_wrong", "wrong"), ("give_up", "giving up")):
+        ident = f"{d.name}-{message.replace('_', '-')}"
+        code = d.request_codes[message]
+        for case, flags, name in (
+            ("plain", ["Typical"], NAME),
+            ("path", ["Path"], "C:\\Users\\alice\\report.txt"),
+        ):
+            group.valid(
+                f"{ident}-{case}",
+                f"{code}, {what}: {case} name and no client ID",
+                flags,
+                d.request(ALICE, message, d.name_field(name)),
+                d.request_fields(ALICE, message, 255, {"file_name": name}),
+            )
+        group.invalid(
+            f"{ident}-with-client-id",
+            f"{what}, with the client ID in the payload",
+            ["ClientIdInPayload", "PayloadSize"],
+            d.request(ALICE, message, ALICE + plain),
+            "payload-size",
+        )
+        whole = d.request(ALICE, message, plain)
+        group.invalid(f"{ident}-one-byte-short", f"{what}, cut", ["Truncated"], whole[:-1], "truncated")
+    group.acceptable(
+        f"{d.name}-dirty-padding",
+        "the tail of a longer name follows the NUL",
+        ["DirtyPadding"],
+        d.request(ALICE, "cksum_right", d.name_field(NAME, after_nul=b"old-name.txt")),
+        d.request_fields(ALICE, "cksum_right", 255, {"file_name": NAME}),
+    )
+    for ident, comment, flags, payload, error in (
+        ("no-nul", "255 letters", ["UnterminatedName"], b"f" * 255, "unterminated-name"),
+        ("empty-name", "255 zeros", ["EmptyName"], bytes(255), "empty-name"),
+        ("latin-1", "the file name in Latin-1", ["NotUtf8"], d.name_field(b"r\xe9sum\xe9"), "name-not-utf8"),
+    ):
+        group.invalid(f"{d.name}-{ident}", comment, flags, d.request(ALICE, "cksum_right", payload), error)
+    whole = d.request(ALICE, "cksum_right", plain)
+    group.invalid(f"{d.name}-one-byte-more", "a byte after the name", ["TrailingData"], whole + b"\0", "trailing-data")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from Crypto.PublicKey import RSA
 from keys import ALICE_KEY, LABEL, OTHER_KEY, private_der, public_der
-from lib import VectorFile, counting, main
+from lib import EVERY, VectorFile, counting, main
 from notes import common
 from oaep import encode, encrypt, wrap
 
@@ -52,7 +52,9 @@ def build() -> VectorFile:
 
 
 def _alice(file: VectorFile) -> None:
-    group = file.group(key_use=LABEL, private_key=private_der(ALICE_KEY).hex(), public_key=public_der(ALICE_KEY).hex())
+    group = file.group(
+        EVERY, key_use=LABEL, private_key=private_der(ALICE_KEY).hex(), public_key=public_der(ALICE_KEY).hex()
+    )
     key = ALICE_KEY
     for ident, comment, flags, aes_key in (
         ("aes-128", "16 bytes, as servers make it", ["Typical"], KEY),
@@ -143,7 +145,9 @@ def _alice(file: VectorFile) -> None:
 
 
 def _other(file: VectorFile) -> None:
-    group = file.group(key_use=LABEL, private_key=private_der(OTHER_KEY).hex(), public_key=public_der(OTHER_KEY).hex())
+    group = file.group(
+        EVERY, key_use=LABEL, private_key=private_der(OTHER_KEY).hex(), public_key=public_der(OTHER_KEY).hex()
+    )
     wrapped = wrap(OTHER_KEY, KEY, seed=b"wrapped_key other")
     group.valid(
         "second-key-aes-128", "what the first key did not unwrap", ["OtherKey"], wrapped, {"aes_key": KEY.hex()}

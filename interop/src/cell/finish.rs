@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::cell::{Cell, Finished, Stop};
 use crate::info_file::InfoFile;
@@ -48,6 +49,11 @@ impl Cell {
         Finished {
             findings,
             recording,
+            dialects: self
+                .runs
+                .iter()
+                .map(|run| Arc::clone(&run.dialect))
+                .collect(),
             flipped,
             stop,
         }

@@ -9,9 +9,11 @@ use std::ffi::OsStr;
 use std::fs;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::dialect::Dialect;
+use crate::frame::Id;
 use crate::info_file::InfoFile;
 use crate::judge::{Finding, Level, Run, Source, Whose};
 use crate::message::Field;
@@ -25,9 +27,15 @@ use crate::tap::{Flip, Tap};
 /// The parts that a cell is made of.
 #[derive(Clone)]
 pub(crate) struct Setting {
-    pub(crate) dialect: Dialect,
+    /// What both sides speak, but for what the scenario tells a client.
+    pub(crate) dialect: Arc<Dialect>,
+    /// What the server is told where it is not that.
+    pub(crate) server_told: Option<String>,
     pub(crate) server: Peer,
-    pub(crate) client: Peer,
+    /// At least one; the first is the client of a scenario that has one.
+    pub(crate) clients: Vec<Peer>,
+    /// Dialects of a crowd of clients.
+    pub(crate) crowd: Vec<Arc<Dialect>>,
     pub(crate) places: Places,
     pub(crate) flip: Option<Flip>,
     /// Where work, logs and output of this cell go.
@@ -63,11 +71,16 @@ pub(crate) struct Cell {
 }
 
 struct Client {
+    peer: Peer,
+    /// What it is told, and judged by.
+    dialect: Arc<Dialect>,
     name: String,
     work: PathBuf,
     identity: PathBuf,
     /// Why its info file could not be read, if it could not.
     unreadable: Option<String>,
+    /// The client ID that the harness put into its info file.
+    planted: Option<Id>,
 }
 
 pub(crate) use send::{Send, TestFile};
@@ -98,6 +111,8 @@ pub(crate) enum Outcome {
 pub(crate) struct Finished {
     pub(crate) findings: Vec<Finding>,
     pub(crate) recording: Recording,
+    /// The dialect of each run, by the number of its door.
+    pub(crate) dialects: Vec<Arc<Dialect>>,
     /// Whether `--flip` found its field; `true` without it.
     pub(crate) flipped: bool,
     /// Why the cell could not be finished as it should.
@@ -114,7 +129,7 @@ impl Cell {
             _ => {}
         }
         let cell = Self {
-            tap: Tap::new(&setting.dialect, setting.flip.clone(), deadline),
+            tap: Tap::new(setting.flip.clone(), deadline),
             setting,
             deadline,
             server: None,
@@ -132,6 +147,27 @@ impl Cell {
 
     pub(crate) fn dialect(&self) -> &Dialect {
         &self.setting.dialect
+    }
+
+    /// Whether a client with these abilities has to look for its dialect: nobody tells it, and what 2.13
+    /// tells apart is not enough.
+    pub(crate) fn has_to_look(&self, abilities: &[Ability]) -> bool {
+        let client = self.setting.clients.first();
+        let told = client.is_some_and(|client| client.is_told(abilities));
+        self.setting.dialect.reconnects() && !told
+    }
+
+    /// Program and dialect of the clients of a crowd: every client program in every dialect.
+    pub(crate) fn crowd(&self) -> Vec<(usize, Arc<Dialect>)> {
+        let programs = 0..self.setting.clients.len();
+        programs
+            .flat_map(|number| {
+                self.setting
+                    .crowd
+                    .iter()
+                    .map(move |dialect| (number, Arc::clone(dialect)))
+            })
+            .collect()
     }
 
     pub(crate) fn deadline(&self) -> Instant {
@@ -166,9 +202,12 @@ impl Cell {
         let folder = self.work().join("server");
         values.texts.insert("data", text(&self.data()));
         values.texts.insert("work", text(&folder));
-        values
-            .texts
-            .insert("dialect", self.dialect().argument.clone());
+        self.tell(&mut values, self.dialect(), &folder)?;
+        if let Some(told) = &self.setting.server_told {
+            for placeholder in ["dialect", "dialect_modified"] {
+                values.texts.insert(placeholder, told.clone());
+            }
+        }
         let peer = &self.setting.server;
         let invocation = peer.invocation(&self.setting.places, values, &[]);
         let order = self.order(invocation, folder, "server".as_ref())?;
@@ -179,6 +218,30 @@ impl Cell {
         self.tap.set_target(address);
         self.server = Some(process);
         Ok(())
+    }
+
+    /// What the server's program says of its clients.
+    fn show_clients(&mut self) -> Step<String> {
+        let folder = self.work().join("server");
+        let mut values = Values::default();
+        values.texts.insert("data", text(&self.data()));
+        values.texts.insert("work", text(&folder));
+        let peer = &self.setting.server;
+        if !peer.has(Ability::ShowClients, &self.setting.dialect.name) {
+            let expected = "the ability 'show-clients' of a server with 'dialect-auto'";
+            return Err(self.fail(Whose::Server, Field::Scenario, expected, "none", "10.10"));
+        }
+        let invocation = peer.invocation(&self.setting.places, values, &[Ability::ShowClients]);
+        let order = self.order(invocation, folder, "clients".as_ref())?;
+        let process = Process::start(&order)
+            .map_err(|error| Stop::NotStarted(format!("{}: {error}", peer.name)))?;
+        let status = process.wait(self.deadline);
+        if !status.is_some_and(|status| status.success()) {
+            let said = process::describe(status);
+            return Err(self.fail(Whose::Server, Field::Exit, "exit code 0", &said, "10.10"));
+        }
+        let path = order.output.with_extension("stdout");
+        ours(&path, fs::read_to_string(&path))
     }
 
     /// Asks the server to stop (SIGTERM) and waits until it has.
@@ -203,17 +266,50 @@ impl Cell {
         }
     }
 
+    /// Stops the server and empties its folder.
+    pub(crate) fn lose_data(&mut self) -> Step {
+        self.settle()?;
+        self.stop_server()?;
+        let data = self.data();
+        ours(&data, fs::remove_dir_all(&data))?;
+        ours(&data, fs::create_dir_all(&data))?;
+        self.tap.data_lost();
+        Ok(())
+    }
+
     /// A client with a folder of its own and no identity.
     pub(crate) fn client(&mut self, name: &str) -> Step<ClientHandle> {
+        self.client_of(0, name, Arc::clone(&self.setting.dialect))
+    }
+
+    /// The same with modifiers on the cell's dialect, which the server is not told.
+    pub(crate) fn client_modified(&mut self, name: &str, modifiers: &[&str]) -> Step<ClientHandle> {
+        let dialect = self.dialect().with(modifiers);
+        let dialect = dialect.map_err(|error| Stop::Ours(error.to_string()))?;
+        self.client_of(0, name, Arc::new(dialect))
+    }
+
+    /// The same for one of several client programs, in a dialect of its own.
+    pub(crate) fn client_of(
+        &mut self,
+        program: usize,
+        name: &str,
+        dialect: Arc<Dialect>,
+    ) -> Step<ClientHandle> {
+        let peer = self.setting.clients.get(program).cloned();
+        let peer = peer.ok_or_else(|| Stop::Ours("a cell without clients".into()))?;
         let number = self.clients.len();
         let work = self.work().join(format!("client-{}", number + 1));
         ours(&work, fs::create_dir_all(&work))?;
-        let identity = self.identity_of(&work, &[]);
+        let identity = self.identity_of(&peer, &work, &[]);
         self.clients.push(Client {
+            peer,
+            dialect,
             name: name.to_owned(),
             work,
             identity,
             unreadable: None,
+            planted: None,
         });
         Ok(ClientHandle(number))
     }
@@ -232,13 +328,21 @@ impl Cell {
     /// Starts a client.
     pub(crate) fn start(&mut self, client: ClientHandle, send: Send<'_>) -> Step<Running> {
         let number = self.runs.len();
-        let door = self
-            .tap
-            .open_door(send.plan)
-            .map_err(|e| Stop::Ours(e.to_string()))?;
-        let abilities = self.with_dialect(send.abilities);
+        let abilities = with_dialect(send.abilities);
         let of_client = self.get(client)?;
         let (work, name) = (of_client.work.clone(), of_client.name.clone());
+        let (peer, dialect) = (of_client.peer.clone(), Arc::clone(&of_client.dialect));
+        let planted = of_client.planted;
+        let door = match send.after {
+            Some(earlier) => {
+                let door = self.tap.reopen_door(earlier.0);
+                door.ok_or_else(|| Stop::Ours("a run of another cell".into()))?
+            }
+            None => self
+                .tap
+                .open_door(send.plan, &dialect)
+                .map_err(|e| Stop::Ours(e.to_string()))?,
+        };
         let mut sources = Vec::new();
         for file in &send.files {
             // In the working folder, so that a client which sends the path as it was given sends
@@ -251,14 +355,14 @@ impl Cell {
                 sent_as: send.send_as.unwrap_or(&file.name).to_owned(),
             });
         }
-        let mut values = self.values(door, &name, &work);
+        let mut values = values(door, &name, &work);
+        self.tell(&mut values, &dialect, &work)?;
         values.files = send.files.iter().map(|file| file.name.clone()).collect();
         values
             .texts
             .insert("send_as", send.send_as.unwrap_or_default().to_owned());
-        let identity = self.identity_of(&work, &abilities);
+        let identity = self.identity_of(&peer, &work, &abilities);
         ours(&identity, fs::create_dir_all(&identity))?;
-        let peer = &self.setting.client;
         let invocation = peer.invocation(&self.setting.places, values, &abilities);
         let output = format!("client-{}-run-{}", client.0 + 1, number + 1);
         let order = self.order(invocation, work, output.as_ref())?;
@@ -266,13 +370,16 @@ impl Cell {
             of_client.identity = identity;
         }
         self.runs.push(Run {
+            dialect,
+            untold: send.learning,
+            identity: planted,
             client: client.0,
             name,
             files: sources,
             killed: false,
         });
         let process = Process::start(&order)
-            .map_err(|error| Stop::NotStarted(format!("{}: {error}", self.setting.client.name)))?;
+            .map_err(|error| Stop::NotStarted(format!("{}: {error}", peer.name)))?;
         Ok(Running {
             process,
             run: RunHandle(number),
@@ -289,7 +396,11 @@ impl Cell {
             let expected = "an end of the client";
             return Err(self.fail(Whose::Client, Field::Exit, expected, &said, ""));
         };
-        let codes = self.setting.client.exit;
+        let client = self
+            .runs
+            .get(run.0)
+            .and_then(|run| self.clients.get(run.client));
+        let codes = client.and_then(|client| client.peer.exit);
         let wanted = codes.map(|codes| match outcome {
             Outcome::Done => codes.done,
             Outcome::Refused => codes.refused,
@@ -353,13 +464,24 @@ impl Cell {
         }
     }
 
+    /// Puts another identity into the folder of a client, as its info file.
+    pub(crate) fn plant_identity(&mut self, client: ClientHandle, info: &InfoFile) -> Step {
+        let folder = self.get(client)?.identity.clone();
+        info.write_plain(&folder).map_err(Stop::Ours)?;
+        if let Some(client) = self.clients.get_mut(client.0) {
+            client.planted = info.id;
+        }
+        Ok(())
+    }
+
     /// The folder in which a client that uses these abilities looks for its info file.
     pub(crate) fn identity_folder(
         &self,
         client: ClientHandle,
         abilities: &[Ability],
     ) -> Step<PathBuf> {
-        Ok(self.identity_of(&self.get(client)?.work, abilities))
+        let of_client = self.get(client)?;
+        Ok(self.identity_of(&of_client.peer, &of_client.work, abilities))
     }
 
     fn read_identity(&mut self, run: RunHandle) {
@@ -378,37 +500,26 @@ impl Cell {
         }
     }
 
-    /// Every client is told its dialect, unless the scenario is about those that are not.
-    fn with_dialect(&self, abilities: &[Ability]) -> Vec<Ability> {
-        let mut all = abilities.to_vec();
-        let told_otherwise = [Ability::DialectUntold, Ability::SetUpFiles];
-        if !abilities
-            .iter()
-            .any(|ability| told_otherwise.contains(ability))
-        {
-            all.push(Ability::Dialect);
-        }
-        all
-    }
-
-    fn identity_of(&self, work: &Path, abilities: &[Ability]) -> PathBuf {
+    fn identity_of(&self, peer: &Peer, work: &Path, abilities: &[Ability]) -> PathBuf {
         let mut values = Values::default();
         values.texts.insert("work", text(work));
-        self.setting
-            .client
-            .identity(&self.setting.places, values, abilities)
+        peer.identity(&self.setting.places, values, abilities)
     }
 
-    fn values(&self, door: SocketAddr, name: &str, work: &Path) -> Values {
-        let mut values = Values::default();
-        values.texts.insert("host", door.ip().to_string());
-        values.texts.insert("port", door.port().to_string());
-        values.texts.insert("name", name.to_owned());
-        values.texts.insert("work", text(work));
-        values
-            .texts
-            .insert("dialect", self.dialect().argument.clone());
-        values
+    /// How a program is told a dialect: by name, else by a file in its folder; or with modifiers.
+    fn tell(&self, values: &mut Values, dialect: &Dialect, folder: &Path) -> Step {
+        let argument = match dialect.argument() {
+            Some(argument) => argument.to_owned(),
+            None => {
+                let path = folder.join(format!("{}.json", dialect.name));
+                ours(&path, fs::write(&path, dialect.to_file()))?;
+                text(&path)
+            }
+        };
+        values.texts.insert("dialect", argument);
+        let expression = dialect.expression();
+        values.texts.insert("dialect_modified", expression);
+        Ok(())
     }
 
     fn order(&self, invocation: Invocation, folder: PathBuf, output: &OsStr) -> Step<Order> {
@@ -438,6 +549,28 @@ impl Cell {
     fn data(&self) -> PathBuf {
         self.work().join("data")
     }
+}
+
+/// Every client is told its dialect, unless the scenario is about those that are not.
+fn with_dialect(abilities: &[Ability]) -> Vec<Ability> {
+    let mut all = abilities.to_vec();
+    let told_otherwise = [Ability::DialectUntold, Ability::SetUpFiles];
+    if !abilities
+        .iter()
+        .any(|ability| told_otherwise.contains(ability))
+    {
+        all.push(Ability::Dialect);
+    }
+    all
+}
+
+fn values(door: SocketAddr, name: &str, work: &Path) -> Values {
+    let mut values = Values::default();
+    values.texts.insert("host", door.ip().to_string());
+    values.texts.insert("port", door.port().to_string());
+    values.texts.insert("name", name.to_owned());
+    values.texts.insert("work", text(work));
+    values
 }
 
 /// The end of a file operation of the harness.

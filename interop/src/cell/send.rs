@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::cell::RunHandle;
 use crate::peer::Ability;
 use crate::store;
 use crate::tap::{Meddle, Plan};
@@ -21,6 +22,8 @@ pub(crate) struct Send<'a> {
     pub(super) abilities: &'static [Ability],
     pub(super) send_as: Option<&'static str>,
     pub(super) plan: Plan,
+    pub(super) learning: bool,
+    pub(super) after: Option<RunHandle>,
 }
 
 impl<'a> Send<'a> {
@@ -41,6 +44,18 @@ impl<'a> Send<'a> {
     /// Under another name than the file's.
     pub(crate) fn named(mut self, name: &'static str) -> Self {
         self.send_as = Some(name);
+        self
+    }
+
+    /// By a client that was told nothing and knows nothing: it may try.
+    pub(crate) fn learning(mut self) -> Self {
+        self.learning = true;
+        self
+    }
+
+    /// To the address at which an earlier run found the server: for a client it is the same one.
+    pub(crate) fn same_server_as(mut self, earlier: RunHandle) -> Self {
+        self.after = Some(earlier);
         self
     }
 

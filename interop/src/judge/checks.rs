@@ -28,9 +28,9 @@ pub(super) struct Difference {
     pub(super) got: String,
 }
 
-impl Examination<'_> {
-    pub(super) fn dialect(&self) -> &Dialect {
-        self.case.dialect
+impl<'a> Examination<'a> {
+    pub(super) fn dialect(&self) -> &'a Dialect {
+        self.case.dialect(self.connection)
     }
 
     /// Puts down a finding about this message.
@@ -40,13 +40,29 @@ impl Examination<'_> {
         section: &'static str,
         cause: Option<String>,
     ) {
-        let place = FramePlace {
+        let place = self.place(difference.offset);
+        self.report_at(place, difference, section, cause);
+    }
+
+    /// A place in this message.
+    pub(super) fn place(&self, offset: usize) -> FramePlace {
+        FramePlace {
             connection: self.connection,
             direction: self.direction,
             frame: self.number,
-            title: title(self.case.dialect, self.direction, self.frame.header.code),
-            offset: difference.offset,
-        };
+            title: title(self.dialect(), self.direction, self.frame.header.code),
+            offset,
+        }
+    }
+
+    /// Puts down a finding about an earlier message that only this one shows.
+    pub(super) fn report_at(
+        &mut self,
+        place: FramePlace,
+        difference: Difference,
+        section: &'static str,
+        cause: Option<String>,
+    ) {
         self.findings.push(Finding {
             whose: self.whose,
             level: Level::Must,
@@ -60,13 +76,24 @@ impl Examination<'_> {
         });
     }
 
-    /// Version 3 (1.7).
+    /// Version 3, and the zero behind it where headers are aligned (1.7, 10.2).
     pub(super) fn version(&mut self) {
         let version = self.frame.header.version;
         if version != VERSION {
             let difference =
                 self.difference(Field::Version, VERSION.to_string(), version.to_string());
             self.report(difference, "1.7", None);
+        }
+        if self.frame.place(Field::Alignment).is_some() {
+            self.bytes(Field::Alignment, &[0], "10.2");
+        }
+    }
+
+    /// The zeros behind the payload of a padded message (10.3).
+    pub(super) fn padding(&mut self) {
+        let padding = self.frame.get(Field::MessagePadding);
+        if padding.iter().any(|byte| *byte != 0) {
+            self.bytes(Field::MessagePadding, &vec![0; padding.len()], "10.3");
         }
     }
 
@@ -109,18 +136,18 @@ impl Examination<'_> {
         }
     }
 
-    /// The payload size that a message of this kind has to claim; `false` where it does not.
-    pub(super) fn size(&mut self, expected: usize, section: &'static str) -> bool {
-        let got = self.frame.header.payload_size as usize;
+    /// What the size field has to say of a payload of so many bytes; `false` where it does not.
+    pub(super) fn size(&mut self, payload: usize, section: &'static str) -> bool {
+        let dialect = self.dialect();
+        let expected = match self.frame.kind {
+            Some(kind) => frame::size_field(dialect, kind, payload),
+            None => payload,
+        };
+        let got = self.frame.header.size as usize;
         if got == expected {
             return true;
         }
-        let cause = suspect::payload_size(
-            self.case.dialect,
-            self.direction,
-            self.frame.bytes,
-            expected,
-        );
+        let cause = suspect::size(dialect, self.direction, self.frame.bytes, expected);
         let difference = self.difference(Field::PayloadSize, expected.to_string(), got.to_string());
         self.report(difference, section, cause);
         false
@@ -156,7 +183,7 @@ impl Examination<'_> {
         }
     }
 
-    /// A number of 4 bytes.
+    /// A number.
     pub(super) fn number(
         &mut self,
         field: Field,
@@ -176,12 +203,13 @@ impl Examination<'_> {
     /// A name field with this text, its NUL and its padding (1.8).
     pub(super) fn name(&mut self, field: Field, text: &[u8], section: &'static str) -> bool {
         let got = self.frame.get(field);
-        let Some(at) = first_difference(got, &frame::name_field(text)) else {
+        let dialect = self.dialect();
+        let Some(at) = first_difference(got, &frame::name_field(dialect, text)) else {
             return true;
         };
         let shown = |field: &[u8]| match frame::name_text(field) {
             Some(text) => format!("{:?}", String::from_utf8_lossy(text)),
-            None => "no NUL in 255 bytes".into(),
+            None => format!("no NUL in {} bytes", field.len()),
         };
         let byte = got
             .get(at)
@@ -220,6 +248,20 @@ impl Examination<'_> {
     pub(super) fn offset(&self, field: Field) -> usize {
         self.frame.place(field).map_or(0, |place| place.range.start)
     }
+}
+
+/// Where a field of the header begins; 0 for every other one.
+pub(super) fn offset_in_header(dialect: &Dialect, direction: Direction, field: Field) -> usize {
+    let nothing = frame::Header {
+        client_id: None,
+        version: 0,
+        code: 0,
+        size: 0,
+    };
+    frame::places(dialect, direction, &nothing)
+        .iter()
+        .find(|place| place.field == field)
+        .map_or(0, |place| place.range.start)
 }
 
 /// How reports name a message of this code.
@@ -285,17 +327,24 @@ pub(super) fn unfinished(
         );
         return (Field::Code, expected, got);
     };
-    let fixed = frame::fixed_payload_size(dialect, kind);
+    let payload = frame::extent(dialect, direction, &header).payload;
+    let fixed = frame::stated_payload(dialect, kind, payload);
     let there = rest.len() - frame::header_size(dialect, direction).min(rest.len());
+    if header.size as usize == frame::size_field(dialect, kind, fixed) && kind != Kind::SendFile {
+        // The header is right, the rest of the message never came.
+        let expected = format!("a whole {}", dialect.title_of(kind));
+        return (
+            Field::TrailingData,
+            expected,
+            format!("its first {} bytes", rest.len()),
+        );
+    }
     (
         Field::PayloadSize,
         match kind {
             Kind::SendFile => format!("at least {fixed}, and as much as follows"),
-            _ => fixed.to_string(),
+            _ => frame::size_field(dialect, kind, fixed).to_string(),
         },
-        format!(
-            "{} in {got}, of which {there} bytes came",
-            header.payload_size
-        ),
+        format!("{} in {got}, of which {there} bytes came", header.size),
     )
 }

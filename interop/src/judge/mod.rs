@@ -7,15 +7,19 @@
 mod checks;
 mod client;
 mod model;
+mod packets;
+mod progress;
 mod request;
 mod response;
 mod server;
 mod suspect;
 #[cfg(test)]
 mod tests;
+mod verdict;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 pub(crate) use model::{State, Upload};
 
@@ -27,6 +31,7 @@ use crate::record::{Ended, Recording, Side};
 
 /// What the judge has to know besides the bytes.
 pub(crate) struct Case<'a> {
+    /// The dialect of a run that has none of its own to be judged by.
     pub(crate) dialect: &'a Dialect,
     pub(crate) recording: &'a Recording,
     /// The private keys of the clients' info files.
@@ -35,9 +40,25 @@ pub(crate) struct Case<'a> {
     pub(crate) runs: &'a [Run],
 }
 
+impl<'a> Case<'a> {
+    /// The dialect of what passes on a connection.
+    pub(crate) fn dialect(&self, connection: usize) -> &'a Dialect {
+        let record = self.recording.connections.get(connection);
+        record
+            .and_then(|record| self.runs.get(record.door))
+            .map_or(self.dialect, |run| &run.dialect)
+    }
+}
+
 /// One run of a client's program, as the harness started it.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Run {
+    /// What it has to speak: other runs of the cell may speak otherwise.
+    pub(crate) dialect: Arc<Dialect>,
+    /// Nobody told it its dialect, and it has not found it out before: until it has, it may try (10.11).
+    pub(crate) untold: bool,
+    /// The client ID that the harness put into its info file.
+    pub(crate) identity: Option<Id>,
     /// Number of the client; several runs may be of one client.
     pub(crate) client: usize,
     pub(crate) name: String,
@@ -113,6 +134,12 @@ pub(crate) struct Judgement {
 pub(crate) fn judge(case: &Case<'_>) -> Judgement {
     let (mut findings, uploads) = server::judge(case);
     let of_client = client::judge(case);
+    // What a client sends that looks for its dialect is no request of any: how a server takes it is not
+    // judged, as long as they find together.
+    findings.retain(|finding| {
+        let place = finding.place.as_ref();
+        place.is_none_or(|place| of_client.is_held_to(case, place.connection, finding.order))
+    });
     findings.extend(of_client.findings);
     findings.sort_by_key(|finding| finding.order);
     Judgement {
@@ -122,7 +149,8 @@ pub(crate) fn judge(case: &Case<'_>) -> Judgement {
     }
 }
 
-/// The requests that a run has sent so far, by their codes alone.
+/// The requests that a run has sent so far, by their codes alone; a file counts once, however many
+/// packets it has.
 pub(crate) fn course(case: &Case<'_>, run: usize) -> Vec<Kind> {
     let of_run = |event: &Event<'_>| {
         let connection = case.recording.connections.get(event.connection);
@@ -132,7 +160,7 @@ pub(crate) fn course(case: &Case<'_>, run: usize) -> Vec<Kind> {
         .iter()
         .filter(|event| of_run(event))
         .filter_map(|event| match &event.what {
-            What::Message(Direction::Request, _, frame) => frame.kind,
+            What::Message(Direction::Request, _, frame) if !frame.is_further_packet() => frame.kind,
             _ => None,
         })
         .collect()
@@ -151,12 +179,21 @@ enum What<'a> {
     /// Bytes at the end of a stream that are no whole message.
     Rest(Direction, usize, &'a [u8]),
     End(Direction, Ended),
+    /// The harness emptied the server's folder.
+    DataLost,
 }
 
 /// All events of a recording in order. A message arrives with its last byte and is sent with its
 /// first, so that an answer never seems to come before what it answers.
 fn events<'a>(case: &Case<'a>, side: Side) -> Vec<Event<'a>> {
-    let mut events = Vec::new();
+    let lost = case.recording.data_lost.iter();
+    let mut events: Vec<_> = lost
+        .map(|order| Event {
+            order: *order,
+            connection: usize::MAX,
+            what: What::DataLost,
+        })
+        .collect();
     for (connection, record) in case.recording.connections.iter().enumerate() {
         let (requests, responses) = record.seen_by(side);
         for (direction, stream) in [
@@ -164,7 +201,7 @@ fn events<'a>(case: &Case<'a>, side: Side) -> Vec<Event<'a>> {
             (Direction::Response, responses),
         ] {
             let arrives = (direction == Direction::Request) == (side == Side::Server);
-            let (frames, rest) = frame::split(case.dialect, direction, &stream.bytes);
+            let (frames, rest) = frame::split(case.dialect(connection), direction, &stream.bytes);
             let count = frames.len();
             for (number, frame) in frames.into_iter().enumerate() {
                 let at = if arrives {

@@ -2,32 +2,62 @@
 //! (PROTOCOL.md 2.9 to 2.11, 6.5). Since the data folder of a cell starts empty and every byte
 //! passes the tap, the model leaves nothing to guess.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
 
-use crate::dialect::{AfterAnswer, Dialect};
-use crate::frame::{self, Frame, Id};
-use crate::message::{Field, Kind};
+use crate::dialect::{ConnectionUse, Dialect, EchoedSize, ReconnectKey};
+use crate::frame::{self, Frame, Header, Id};
+use crate::judge::packets::{Packet, Packets};
+use crate::message::{Direction, Field, Kind};
 use crate::oracle::{self, AesKey};
 
 /// What the server has to do upon a request.
-pub(super) enum Answer<'a> {
-    /// Nothing, not even a close.
+pub(super) struct Answer<'a> {
+    pub(super) reply: Reply<'a>,
+    /// What becomes of the connection then.
+    pub(super) close: Close,
+}
+
+/// What a server does with a connection after an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Close {
+    No,
+    /// It may end it: more would have to be thrown away than it has to (2.10).
+    May,
+    Must,
+    /// The same, and a reset is no fault, since what still comes is not thrown away without end (2.10).
+    MustOrReset,
+}
+
+/// How much of a refused file a server throws away, unless its operator says otherwise (2.10).
+const DISCARDED: u32 = 16 << 20;
+
+/// The response that is due.
+pub(super) enum Reply<'a> {
     Nothing,
-    /// No word, but the end of the connection, without a reset.
-    End,
     Registered {
         name: Vec<u8>,
     },
-    Refused {
+    /// 2101, or 2107 where the dialect has it.
+    Negative {
+        kind: Kind,
         /// A slug of PROTOCOL.md 11, or words.
         why: &'static str,
-        /// The connection ends after it.
-        close: bool,
     },
-    AesKey {
+    /// 2102 or 2105.
+    Key {
+        kind: Kind,
         public_key: Vec<u8>,
+        /// The key that has to come again; a new one has to come where there is none.
+        same: Option<Key>,
+    },
+    ReconnectRefused {
+        why: &'static str,
+    },
+    Acknowledged {
+        with_id: bool,
     },
     FileReceived(Box<Received<'a>>),
 }
@@ -35,15 +65,17 @@ pub(super) enum Answer<'a> {
 /// What a 2103 has to say.
 pub(super) struct Received<'a> {
     pub(super) name: Vec<u8>,
-    pub(super) content_size: u32,
+    /// The size that it echoes; `None` where it is that of a plaintext which the examiner cannot read.
+    pub(super) size: Option<u32>,
     /// The content, for likely causes.
-    pub(super) content: &'a [u8],
+    pub(super) content: Cow<'a, [u8]>,
     /// `None` where the examiner has no key to look into the content.
     pub(super) plain: Option<Plain>,
 }
 
 /// A decrypted content.
 pub(super) struct Plain {
+    /// The checksum of the dialect.
     pub(super) cksum: u32,
     pub(super) size: u64,
     pub(super) digest: [u8; 32],
@@ -57,7 +89,7 @@ pub(crate) struct Upload {
     pub(crate) client: Id,
     /// Name as sent.
     pub(crate) name: Vec<u8>,
-    connection: usize,
+    pub(super) connection: usize,
     /// SHA-256 and size of the plaintext, where the examiner could decrypt it.
     pub(crate) plain: Option<([u8; 32], u64)>,
     pub(crate) state: State,
@@ -75,7 +107,7 @@ pub(crate) enum State {
 }
 
 /// The key of a client, as far as the examiner knows it.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub(super) enum Key {
     Known(AesKey),
     /// There is one, but the examiner could not unwrap it.
@@ -86,15 +118,18 @@ pub(super) enum Key {
 pub(super) struct Model {
     clients: BTreeMap<Id, Client>,
     names: BTreeSet<Vec<u8>>,
-    uploads: Vec<Upload>,
-    /// Keys of the last 1101 on each connection (2.4).
+    pub(super) uploads: Vec<Upload>,
+    /// Keys of the last key exchange on each connection (2.4).
     connection_keys: BTreeMap<(usize, Id), Key>,
     /// Every key that was made: none may come twice.
     made: Vec<AesKey>,
+    /// Files of which some packets have come, by connection.
+    packets: BTreeMap<usize, Packets>,
 }
 
-struct Client {
+pub(super) struct Client {
     name: Vec<u8>,
+    public_key: Option<Vec<u8>>,
     key: Option<Key>,
 }
 
@@ -106,39 +141,65 @@ impl Model {
         connection: usize,
         frame: &Frame<'a>,
     ) -> Answer<'a> {
-        let closed = |why| Answer::Refused { why, close: true };
-        if let Some(why) = impossible_header(dialect, frame.kind, frame.header.payload_size) {
-            return closed(why);
+        if let Some(why) = impossible_header(dialect, &frame.header) {
+            return impossible(dialect, frame.kind, why);
         }
-        let Some(kind) = frame.kind else {
-            return closed("unknown-code");
-        };
-        let refused = |why| Answer::Refused { why, close: false };
-        let answer = match kind {
+        let kind = frame.kind.unwrap_or(Kind::Register);
+        if kind != Kind::SendFile {
+            self.packets.remove(&connection);
+        }
+        let reply = match kind {
             Kind::Register => self.register(frame),
-            Kind::SendPublicKey => self.send_public_key(frame),
+            Kind::SendPublicKey => self.send_public_key(dialect, frame),
+            Kind::Reconnect => Ok(self.reconnect(dialect, frame)),
+            Kind::SendFile if dialect.packets => self.packet(dialect, connection, frame),
             Kind::SendFile => self.send_file(dialect, connection, frame),
             _ => return self.verdict(dialect, connection, kind, frame),
         };
-        answer.unwrap_or_else(refused)
+        let reply = reply.unwrap_or_else(|why| Reply::Negative {
+            kind: dialect.negative(Some(kind)),
+            why,
+        });
+        let answered = !matches!(reply, Reply::Nothing);
+        let size = frame.number(Field::ContentSize).max(frame.header.size);
+        Answer {
+            close: match reply {
+                _ if answered && dialect.connection == ConnectionUse::Request => Close::Must,
+                Reply::Negative { .. } if size > DISCARDED => Close::May,
+                _ => Close::No,
+            },
+            reply,
+        }
+    }
+
+    /// Forgets everything: the server's folder was emptied.
+    pub(super) fn forget(&mut self) {
+        *self = Self::default();
     }
 
     /// Takes in the client ID of a 2100; `false` if another client has it.
     pub(super) fn registered(&mut self, id: Id, name: Vec<u8>) -> bool {
         self.clients
-            .insert(id, Client { name, key: None })
+            .insert(
+                id,
+                Client {
+                    name,
+                    public_key: None,
+                    key: None,
+                },
+            )
             .is_none()
     }
 
-    /// Takes in the key of a 2102; `false` if it was made before.
-    pub(super) fn key_made(&mut self, connection: usize, id: Id, key: Key) -> bool {
+    /// Takes in the key of a 2102 or 2105; `false` if a new one had to come and it was made before.
+    pub(super) fn key_given(&mut self, connection: usize, id: Id, key: Key, anew: bool) -> bool {
         let fresh = match &key {
-            Key::Known(bytes) => {
+            Key::Known(bytes) if anew => {
                 let fresh = !self.made.contains(bytes);
                 self.made.push(bytes.clone());
                 fresh
             }
-            Key::Unknown => true,
+            _ => true,
         };
         self.connection_keys.insert((connection, id), key.clone());
         if let Some(client) = self.clients.get_mut(&id) {
@@ -165,29 +226,59 @@ impl Model {
         self.uploads
     }
 
-    fn register<'a>(&mut self, frame: &Frame<'_>) -> Result<Answer<'a>, &'static str> {
+    fn register<'a>(&mut self, frame: &Frame<'_>) -> Result<Reply<'a>, &'static str> {
         let name = valid_name(frame.get(Field::ClientName))?;
         if !self.names.insert(name.to_vec()) {
             return Err("the name is taken");
         }
-        Ok(Answer::Registered {
+        Ok(Reply::Registered {
             name: name.to_vec(),
         })
     }
 
-    fn send_public_key<'a>(&self, frame: &Frame<'_>) -> Result<Answer<'a>, &'static str> {
+    fn send_public_key<'a>(
+        &mut self,
+        dialect: &Dialect,
+        frame: &Frame<'_>,
+    ) -> Result<Reply<'a>, &'static str> {
         let client = self.client(frame)?;
         let name = valid_name(frame.get(Field::ClientName))?;
         if name != client.name {
             return Err("the name is not this client's");
         }
         let public_key = frame.get(Field::PublicKey);
-        if let Some(fault) = oracle::public_key_fault(public_key, &oracle::accepted_exponents()) {
+        let (sizes, exponents) = (&dialect.public_key_sizes, oracle::accepted_exponents());
+        if let Some(fault) = oracle::public_key_fault(public_key, sizes, &exponents) {
             return Err(fault.slug);
         }
-        Ok(Answer::AesKey {
+        let id = frame.header.client_id.unwrap_or_default();
+        if let Some(client) = self.clients.get_mut(&id) {
+            client.public_key = Some(public_key.to_vec());
+        }
+        Ok(Reply::Key {
+            kind: Kind::AesKey,
             public_key: public_key.to_vec(),
+            same: None,
         })
+    }
+
+    fn reconnect<'a>(&self, dialect: &Dialect, frame: &Frame<'_>) -> Reply<'a> {
+        let found = self.client(frame).and_then(|client| {
+            let name = valid_name(frame.get(Field::ClientName))?;
+            if name != client.name {
+                return Err("the name is not this client's");
+            }
+            let public_key = client.public_key.clone().ok_or("no public key was sent")?;
+            Ok((public_key, client.key.clone()))
+        });
+        match found {
+            Err(why) => Reply::ReconnectRefused { why },
+            Ok((public_key, key)) => Reply::Key {
+                kind: Kind::Reconnected,
+                public_key,
+                same: key.filter(|_| dialect.reconnect_key == ReconnectKey::Same),
+            },
+        }
     }
 
     fn send_file<'a>(
@@ -195,147 +286,117 @@ impl Model {
         dialect: &Dialect,
         connection: usize,
         frame: &Frame<'a>,
-    ) -> Result<Answer<'a>, &'static str> {
-        let client = self.client(frame)?;
+    ) -> Result<Reply<'a>, &'static str> {
+        self.client(frame)?;
         same_id(dialect, frame)?;
         let content = frame.content();
-        let content_size = frame.number(Field::ContentSize);
-        if content_size as usize != content.len() {
+        if frame.number(Field::ContentSize) as usize != content.len() {
             return Err("content-size-mismatch");
         }
         let name = valid_file_name(frame.get(Field::FileName))?;
-        if content.is_empty() || !content.len().is_multiple_of(oracle::BLOCK) {
-            return Err("content-not-blocks");
-        }
-        let id = frame.header.client_id.unwrap_or_default();
-        let own = self.connection_keys.get(&(connection, id));
-        let plain = match own.or(client.key.as_ref()) {
-            None => return Err("no key was exchanged"),
-            Some(Key::Unknown) => None,
-            Some(Key::Known(key)) => {
-                let plain = key.decrypt(content).ok_or("padding")?;
-                Some(Plain {
-                    cksum: oracle::cksum(&plain),
-                    size: plain.len() as u64,
-                    digest: Sha256::digest(&plain).into(),
-                    key: key.clone(),
-                })
-            }
-        };
-        Ok(Answer::FileReceived(Box::new(Received {
-            name: name.to_vec(),
-            content_size,
-            content,
-            plain,
-        })))
+        let key = self.key(connection, frame)?;
+        received(dialect, name, Cow::Borrowed(content), key)
     }
 
-    fn verdict(
+    fn packet<'a>(
         &mut self,
         dialect: &Dialect,
         connection: usize,
-        kind: Kind,
-        frame: &Frame<'_>,
-    ) -> Answer<'static> {
-        let after = dialect.after(kind);
+        frame: &Frame<'a>,
+    ) -> Result<Reply<'a>, &'static str> {
         let allowed = self
             .client(frame)
             .and_then(|_| same_id(dialect, frame))
-            .and_then(|()| valid_name(frame.get(Field::FileName)))
-            .map(<[u8]>::to_vec);
-        let answers = after.is_some_and(|after| after.answer == AfterAnswer::Refused);
-        let closes = after.is_some_and(|after| after.close);
-        let honoured = match (closes, answers) {
-            (true, _) => Answer::End,
-            (false, true) => Answer::Refused {
-                why: "it is the answer to a verdict",
-                close: false,
-            },
-            (false, false) => Answer::Nothing,
-        };
-        let name = match (allowed, kind) {
-            (Ok(name), _) => name,
-            // 1105 is never answered.
-            (Err(_), Kind::CksumWrong) => return Answer::Nothing,
-            (Err(_), Kind::GiveUp) if answers => return honoured,
-            (Err(why), _) => return Answer::Refused { why, close: true },
-        };
-        let id = frame.header.client_id.unwrap_or_default();
-        let found = self.judged_by(connection, &id, &name);
-        match (kind, found) {
-            (Kind::CksumRight, Some(at)) => {
-                for (other, upload) in self.uploads.iter_mut().enumerate() {
-                    let same = upload.client == id && upload.name == name;
-                    if other == at {
-                        upload.state = State::Verified;
-                    } else if same && other < at && upload.state != State::Dropped {
-                        upload.state = State::Superseded;
-                    }
-                }
-                honoured
+            .and_then(|()| valid_file_name(frame.get(Field::FileName)))
+            .and_then(|_| self.key(connection, frame));
+        let packets = self.packets.entry(connection).or_default();
+        match packets.take(frame, allowed) {
+            Packet::Discarded | Packet::More => Ok(Reply::Nothing),
+            Packet::Refused(why) => Err(why),
+            Packet::Last { content, key } => {
+                let name = valid_file_name(frame.get(Field::FileName))?;
+                received(dialect, name, Cow::Owned(content), key)
             }
-            (Kind::CksumRight, None) => {
-                let verified = |upload: &&Upload| upload.state == State::Verified;
-                if self.of(&id, &name).any(|upload| verified(&upload)) {
-                    honoured
-                } else {
-                    Answer::Refused {
-                        why: "nothing waits under that name",
-                        close: true,
-                    }
-                }
-            }
-            (_, Some(at)) => {
-                if let Some(upload) = self.uploads.get_mut(at) {
-                    upload.state = State::Dropped;
-                }
-                honoured
-            }
-            (_, None) => honoured,
         }
     }
 
-    /// The upload that a verdict is about (6.5).
-    fn judged_by(&self, connection: usize, id: &Id, name: &[u8]) -> Option<usize> {
-        let mut waiting = self.uploads.iter().enumerate().rev().filter(|(_, upload)| {
-            upload.client == *id && upload.name == name && upload.state == State::Waiting
-        });
-        let newest = waiting.clone().next();
-        let own = waiting.find(|(_, upload)| upload.connection == connection);
-        own.or(newest).map(|(at, _)| at)
+    /// The key that opens a content (2.4).
+    fn key(&self, connection: usize, frame: &Frame<'_>) -> Result<Key, &'static str> {
+        let id = frame.header.client_id.unwrap_or_default();
+        let own = self.connection_keys.get(&(connection, id));
+        let stored = self.clients.get(&id).and_then(|client| client.key.as_ref());
+        own.or(stored).cloned().ok_or("no key was exchanged")
     }
 
-    fn of(&self, id: &Id, name: &[u8]) -> impl Iterator<Item = &Upload> {
-        self.uploads
-            .iter()
-            .filter(move |upload| upload.client == *id && upload.name == name)
-    }
-
-    fn client(&self, frame: &Frame<'_>) -> Result<&Client, &'static str> {
+    pub(super) fn client(&self, frame: &Frame<'_>) -> Result<&Client, &'static str> {
         let id = frame.header.client_id.unwrap_or_default();
         self.clients.get(&id).ok_or("the client ID is unknown")
     }
 }
 
-/// Why a request is refused by its header alone, if it is (2.10).
-pub(super) fn impossible_header(
+/// A file that came whole.
+fn received<'a>(
+    dialect: &Dialect,
+    name: &[u8],
+    content: Cow<'a, [u8]>,
+    key: Key,
+) -> Result<Reply<'a>, &'static str> {
+    if content.is_empty() || !content.len().is_multiple_of(oracle::BLOCK) {
+        return Err("content-not-blocks");
+    }
+    let plain = match key {
+        Key::Unknown => None,
+        Key::Known(key) => {
+            let plain = key.decrypt(&content).ok_or("padding")?;
+            Some(Plain {
+                cksum: oracle::checksum(dialect, &plain, &content),
+                size: plain.len() as u64,
+                digest: Sha256::digest(&plain).into(),
+                key,
+            })
+        }
+    };
+    let size = match dialect.echoed_size {
+        EchoedSize::Content => Some(content.len() as u64),
+        EchoedSize::Plain => plain.as_ref().map(|plain| plain.size),
+    };
+    Ok(Reply::FileReceived(Box::new(Received {
+        name: name.to_vec(),
+        size: size.and_then(|size| u32::try_from(size).ok()),
+        content,
+        plain,
+    })))
+}
+
+/// The answer to what a header alone makes impossible (2.10).
+pub(super) fn impossible<'a>(
     dialect: &Dialect,
     kind: Option<Kind>,
-    payload_size: u32,
-) -> Option<&'static str> {
-    let Some(kind) = kind else {
+    why: &'static str,
+) -> Answer<'a> {
+    Answer {
+        reply: Reply::Negative {
+            kind: dialect.negative(kind),
+            why,
+        },
+        close: Close::MustOrReset,
+    }
+}
+
+/// Why a request is refused by its header alone, if it is (2.10).
+pub(super) fn impossible_header(dialect: &Dialect, header: &Header) -> Option<&'static str> {
+    let Some(kind) = dialect.kind(Direction::Request, header.code) else {
         return Some("unknown-code");
     };
-    let size = payload_size as usize;
-    let fixed = frame::fixed_payload_size(dialect, kind);
+    let size = header.size as usize;
     let possible = match kind {
-        Kind::SendFile => size >= fixed,
-        _ => size == fixed,
+        Kind::SendFile => size >= frame::fixed_payload_size(dialect, kind),
+        _ => size == frame::stated_payload(dialect, kind, size),
     };
     (!possible).then_some("payload-size")
 }
 
-fn same_id(dialect: &Dialect, frame: &Frame<'_>) -> Result<(), &'static str> {
+pub(super) fn same_id(dialect: &Dialect, frame: &Frame<'_>) -> Result<(), &'static str> {
     if dialect.client_id_in_payload && frame.id(Field::PayloadClientId) != frame.header.client_id {
         return Err("client-id-mismatch");
     }
@@ -343,7 +404,7 @@ fn same_id(dialect: &Dialect, frame: &Frame<'_>) -> Result<(), &'static str> {
 }
 
 /// The text of a name field that a server accepts (1.8).
-fn valid_name(field: &[u8]) -> Result<&[u8], &'static str> {
+pub(super) fn valid_name(field: &[u8]) -> Result<&[u8], &'static str> {
     let text = frame::name_text(field).ok_or("unterminated-name")?;
     if text.is_empty() {
         return Err("empty-name");

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use crate::dialect::Dialect;
 use crate::frame::{self, Frame, Id};
 use crate::judge::checks::{self, Difference, Examination};
-use crate::judge::model::{Answer, Model, Upload, impossible_header};
+use crate::judge::model::{Answer, Close, Model, Reply, Upload, impossible, impossible_header};
 use crate::judge::{
     Case, Event, Finding, FramePlace, Level, What, Whose, events, response, suspect,
 };
@@ -43,6 +43,8 @@ struct Connection<'a> {
     due: VecDeque<Due<'a>>,
     /// The server has to end the connection, and by which request.
     closing: Option<Closing>,
+    /// The server may end it.
+    may_close: bool,
     /// The client has ended its side.
     client_ended: bool,
     server_ended: bool,
@@ -51,7 +53,7 @@ struct Connection<'a> {
 }
 
 struct Due<'a> {
-    answer: Answer<'a>,
+    reply: Reply<'a>,
     /// Client ID in the header of the request.
     id: Id,
     /// The request, with its number in the dialect.
@@ -67,6 +69,9 @@ struct Closing {
 
 impl<'a> Judge<'a> {
     fn event(&mut self, event: &Event<'a>) {
+        if let What::DataLost = event.what {
+            self.model.forget();
+        }
         let Some(connection) = self.connections.get(event.connection) else {
             return;
         };
@@ -87,6 +92,7 @@ impl<'a> Judge<'a> {
                 });
             }
             What::End(Direction::Response, how) => self.end(event, *how),
+            What::DataLost => {}
         }
     }
 
@@ -105,7 +111,7 @@ impl<'a> Judge<'a> {
     }
 
     fn request(&mut self, event: &Event<'a>, frame: &Frame<'a>) {
-        let dialect = self.case.dialect;
+        let dialect = self.case.dialect(event.connection);
         let closing = self
             .connections
             .get(event.connection)
@@ -116,21 +122,21 @@ impl<'a> Judge<'a> {
         }
         let answer = self.model.answer(dialect, event.connection, frame);
         let request = checks::title(dialect, Direction::Request, frame.header.code);
-        let closing = match &answer {
-            Answer::End => Some(false),
-            Answer::Refused { close: true, .. } => Some(true),
-            _ => None,
-        };
-        let due = !matches!(answer, Answer::Nothing | Answer::End);
         let id = frame.header.client_id.unwrap_or_default();
-        self.with(event.connection, |connection| {
-            connection.closing = closing.map(|reset_allowed| Closing {
+        self.answered(event.connection, request, id, answer);
+    }
+
+    fn answered(&mut self, connection: usize, request: String, id: Id, answer: Answer<'a>) {
+        self.with(connection, |connection| {
+            let must = matches!(answer.close, Close::Must | Close::MustOrReset);
+            connection.may_close |= answer.close == Close::May;
+            connection.closing = must.then(|| Closing {
                 request: request.clone(),
-                reset_allowed,
+                reset_allowed: answer.close == Close::MustOrReset,
             });
-            if due {
+            if !matches!(answer.reply, Reply::Nothing) {
                 connection.due.push_back(Due {
-                    answer,
+                    reply: answer.reply,
                     id,
                     request,
                 });
@@ -141,34 +147,30 @@ impl<'a> Judge<'a> {
     /// A request of which the header came and not all of the payload: the server may answer what the
     /// header alone makes impossible (2.10), and nothing else.
     fn request_without_end(&mut self, event: &Event<'a>, rest: &[u8]) {
-        let dialect = self.case.dialect;
+        let dialect = self.case.dialect(event.connection);
         let Some(header) = frame::header(dialect, Direction::Request, rest) else {
             return;
         };
-        let kind = dialect.kind(Direction::Request, header.code);
-        let Some(why) = impossible_header(dialect, kind, header.payload_size) else {
+        let Some(why) = impossible_header(dialect, &header) else {
             return;
         };
+        let kind = dialect.kind(Direction::Request, header.code);
         let request = checks::title(dialect, Direction::Request, header.code);
         let id = header.client_id.unwrap_or_default();
-        self.with(event.connection, |connection| {
-            if connection.closing.is_none() {
-                connection.closing = Some(Closing {
-                    request: request.clone(),
-                    reset_allowed: true,
-                });
-                let answer = Answer::Refused { why, close: true };
-                connection.due.push_back(Due {
-                    answer,
-                    id,
-                    request,
-                });
-            }
-        });
+        let connection = self.connections.get(event.connection);
+        if connection.is_some_and(|connection| connection.closing.is_none()) {
+            self.answered(
+                event.connection,
+                request,
+                id,
+                impossible(dialect, kind, why),
+            );
+        }
     }
 
     fn response(&mut self, event: &Event<'a>, number: usize, frame: &Frame<'a>) {
         let case = self.case;
+        let dialect = case.dialect(event.connection);
         let mut due = None;
         self.with(event.connection, |connection| {
             due = connection.due.pop_front()
@@ -193,27 +195,27 @@ impl<'a> Judge<'a> {
                     },
                     offset: 0,
                     expected: "no response: none is due".into(),
-                    got: checks::title(case.dialect, Direction::Response, frame.header.code),
+                    got: checks::title(dialect, Direction::Response, frame.header.code),
                 },
                 "2.11",
-                suspect::stray_response(case.dialect, frame),
+                suspect::stray_response(dialect, frame),
             );
             self.with(event.connection, |connection| connection.lost = true);
             self.findings.append(&mut findings);
             return;
         };
-        let expected = due.answer.kind();
+        let expected = due.reply.kind();
         if frame.kind.is_none()
             && let Some(shift) = misplaced(case, event.connection, frame.start, expected)
         {
             let difference = Difference {
                 field: Field::TrailingData,
                 offset: 0,
-                expected: due.expectation(case.dialect),
+                expected: due.expectation(dialect),
                 got: format!("{shift} bytes before it that belong to no message"),
             };
             let before = frame.bytes.get(..shift).unwrap_or_default();
-            let cause = suspect::misread_stream(case.dialect, before);
+            let cause = suspect::misread_stream(dialect, before, None);
             examination.report(difference, "1.4", cause);
             self.findings.append(&mut findings);
             self.with(event.connection, |connection| connection.lost = true);
@@ -224,22 +226,20 @@ impl<'a> Judge<'a> {
         if expected.is_some() && frame.kind != expected {
             let difference = examination.difference(
                 Field::Code,
-                due.expectation(case.dialect),
-                checks::title(case.dialect, Direction::Response, frame.header.code),
+                due.expectation(dialect),
+                checks::title(dialect, Direction::Response, frame.header.code),
             );
-            let cause = suspect::response_code(case.dialect, frame, expected, &due.request);
+            let cause = suspect::response_code(dialect, frame, expected, &due.request);
             examination.report(difference, "2", cause);
-            in_step = frame.kind.is_some_and(|kind| {
-                frame::fixed_payload_size(case.dialect, kind) == frame.header.payload_size as usize
-            }) || expected.is_some_and(|kind| {
-                frame::fixed_payload_size(case.dialect, kind) == frame.header.payload_size as usize
-            });
+            let payload = frame::extent(dialect, Direction::Response, &frame.header).payload;
+            let fits = |kind| frame::stated_payload(dialect, kind, payload) == payload;
+            in_step = frame.kind.is_some_and(fits) || expected.is_some_and(fits);
         } else if let Some(kind) = expected {
-            let size = frame::fixed_payload_size(case.dialect, kind);
+            let size = response::payload_size(&examination, &due.reply, kind);
             in_step = examination.size(size, "2");
             if in_step {
                 examination.one_write();
-                response::check(&mut self.model, &mut examination, &due.answer, &due.id);
+                response::check(&mut self.model, &mut examination, &due.reply, &due.id);
             }
         }
         self.findings.append(&mut findings);
@@ -252,16 +252,16 @@ impl<'a> Judge<'a> {
         if self.excused(event.connection) {
             return;
         }
-        let dialect = self.case.dialect;
+        let dialect = self.case.dialect(event.connection);
         let due = self
             .connections
             .get(event.connection)
             .and_then(|c| c.due.front());
-        let expected = due.and_then(|due| due.answer.kind());
+        let expected = due.and_then(|due| due.reply.kind());
         let record = self.case.recording.connections.get(event.connection);
         let start = record.map_or(0, |record| record.responses.sent.bytes.len()) - rest.len();
         let misplaced = misplaced(self.case, event.connection, start, expected);
-        let (field, expected, got) = match (misplaced, due) {
+        let (field, wanted, got) = match (misplaced, due) {
             (Some(shift), Some(due)) => (
                 Field::TrailingData,
                 due.expectation(dialect),
@@ -269,7 +269,13 @@ impl<'a> Judge<'a> {
             ),
             _ => checks::unfinished(dialect, Direction::Response, rest, expected),
         };
-        self.report_at(event, number, rest, field, expected, got);
+        // What comes before the message that is due says more than the message itself.
+        let shown = misplaced
+            .and_then(|shift| rest.get(..shift))
+            .unwrap_or(rest);
+        let cause = suspect::misread_stream(dialect, shown, expected);
+        let found = (field, wanted, got);
+        self.report_at(event, number, rest, cause, found);
         self.with(event.connection, |connection| connection.lost = true);
     }
 
@@ -283,10 +289,13 @@ impl<'a> Judge<'a> {
             return;
         }
         let owed: Vec<_> = connection.due.drain(..).collect();
+        if connection.may_close {
+            return;
+        }
         let closing = connection.closing.clone();
         let client_ended = connection.client_ended;
         if let Some(due) = owed.first() {
-            let expected = due.expectation(self.case.dialect);
+            let expected = due.expectation(self.case.dialect(event.connection));
             self.stream_finding(event, expected, ended(how).into(), "1.3");
             return;
         }
@@ -329,7 +338,7 @@ impl<'a> Judge<'a> {
                 continue;
             }
             let expected = match (state.due.front(), &state.closing) {
-                (Some(due), _) => due.expectation(self.case.dialect),
+                (Some(due), _) => due.expectation(self.case.dialect(connection)),
                 (None, Some(closing)) => {
                     format!("the server ends the connection after {}", closing.request)
                 }
@@ -396,7 +405,7 @@ impl<'a> Judge<'a> {
         let record = self.case.recording.connections.get(connection);
         record.map_or(0, |record| {
             let bytes = &record.responses.sent.bytes;
-            frame::split(self.case.dialect, Direction::Response, bytes)
+            frame::split(self.case.dialect(connection), Direction::Response, bytes)
                 .0
                 .len()
         })
@@ -416,15 +425,12 @@ impl<'a> Judge<'a> {
         event: &Event<'a>,
         number: usize,
         rest: &[u8],
-        field: Field,
-        expected: String,
-        got: String,
+        cause: Option<String>,
+        (field, expected, got): (Field, String, String),
     ) {
-        let header = frame::header(self.case.dialect, Direction::Response, rest);
-        let offset = frame::places(self.case.dialect, Direction::Response, None, 0)
-            .iter()
-            .find(|place| place.field == field)
-            .map_or(0, |place| place.range.start);
+        let dialect = self.case.dialect(event.connection);
+        let header = frame::header(dialect, Direction::Response, rest);
+        let offset = checks::offset_in_header(dialect, Direction::Response, field);
         self.findings.push(Finding {
             whose: Whose::Server,
             level: Level::Must,
@@ -435,14 +441,14 @@ impl<'a> Judge<'a> {
                 frame: number,
                 title: header.map_or_else(
                     || "part of a response".into(),
-                    |header| checks::title(self.case.dialect, Direction::Response, header.code),
+                    |header| checks::title(dialect, Direction::Response, header.code),
                 ),
                 offset,
             }),
             expected,
             got,
             section: "1.4",
-            cause: suspect::misread_stream(self.case.dialect, rest),
+            cause,
             order: self.began(event, rest),
         });
     }
@@ -464,15 +470,17 @@ fn misplaced(
         .seen_by(Side::Server);
     let rest = responses.bytes.get(start..)?;
     let expected = expected?;
-    let size = frame::fixed_payload_size(case.dialect, expected);
+    let dialect = case.dialect(connection);
+    let size = frame::fixed_payload_size(dialect, expected);
+    let size = frame::size_field(dialect, expected, size);
     (1..FURTHEST.min(rest.len())).find(|shift| {
         let header = rest
             .get(*shift..)
-            .and_then(|bytes| frame::header(case.dialect, Direction::Response, bytes));
+            .and_then(|bytes| frame::header(dialect, Direction::Response, bytes));
         header.is_some_and(|header| {
             header.version == frame::VERSION
-                && header.code == case.dialect.code(expected)
-                && header.payload_size as usize == size
+                && Some(header.code) == dialect.code(expected)
+                && header.size as usize == size
         })
     })
 }
@@ -488,8 +496,8 @@ impl Due<'_> {
     /// In words, what has to come.
     fn expectation(&self, dialect: &Dialect) -> String {
         let request = &self.request;
-        match (&self.answer, self.answer.kind()) {
-            (Answer::Refused { why, .. }, Some(kind)) => {
+        match (&self.reply, self.reply.kind()) {
+            (Reply::Negative { why, .. } | Reply::ReconnectRefused { why }, Some(kind)) => {
                 format!("{} to {request}: {why}", dialect.title_of(kind))
             }
             (_, Some(kind)) => format!("{} to {request}", dialect.title_of(kind)),
@@ -498,13 +506,14 @@ impl Due<'_> {
     }
 }
 
-impl Answer<'_> {
+impl Reply<'_> {
     fn kind(&self) -> Option<Kind> {
         match self {
-            Self::Nothing | Self::End => None,
+            Self::Nothing => None,
             Self::Registered { .. } => Some(Kind::Registered),
-            Self::Refused { .. } => Some(Kind::Refused),
-            Self::AesKey { .. } => Some(Kind::AesKey),
+            Self::Negative { kind, .. } | Self::Key { kind, .. } => Some(*kind),
+            Self::ReconnectRefused { .. } => Some(Kind::ReconnectRefused),
+            Self::Acknowledged { .. } => Some(Kind::Acknowledged),
             Self::FileReceived(_) => Some(Kind::FileReceived),
         }
     }

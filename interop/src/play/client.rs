@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use socket2::SockRef;
 
-use crate::dialect::AfterAnswer;
-use crate::frame::{self, Id};
+use crate::dialect::{AfterAnswer, ConnectionUse, Dialect};
+use crate::frame::{self, Id, Values};
 use crate::info_file::InfoFile;
 use crate::message::{Direction, Field, Kind};
 use crate::oracle::{self, AesKey, KeyPair};
@@ -58,24 +58,39 @@ impl Client {
         let mut known = InfoFile::read(&folder)
             .ok()
             .filter(|info| info.id.is_some());
-        if known.is_none() || self.is(Fault::RegistersAgain) {
-            let Some(info) = self.register(&folder)? else {
+        if self.dialect().reconnects()
+            && !self.is(Fault::NoReconnect)
+            && let Some(info) = &known
+        {
+            let id = info.id.unwrap_or_default();
+            self.key = self.reconnect(&id, &info.keys)?;
+            if self.key.is_none() {
+                if self.is(Fault::Discards) {
+                    fs::remove_file(folder.join("me.info"))?;
+                }
+                let keys = self.is(Fault::KeepsPair).then(|| info.keys.clone());
+                known = self.register(&folder, keys)?;
+            }
+        } else if known.is_none() || self.is(Fault::RegistersAgain) {
+            let registered = self.register(&folder, None)?;
+            if registered.is_none() {
                 return Ok(End::Refused);
-            };
-            known = known.or(Some(info));
+            }
+            known = known.or(registered);
         }
         let Some(info) = known else {
             return Ok(End::Refused);
         };
         let id = info.id.unwrap_or_default();
-        for file in self.arguments.files.clone() {
-            if self.key.is_none() || !self.is(Fault::OneKey) {
+        for (number, file) in self.arguments.files.clone().iter().enumerate() {
+            let again = number > 0 && !self.is(Fault::OneKey);
+            if self.key.is_none() || again {
                 self.key = self.exchange_keys(&id, &info.keys)?;
             }
             let Some(key) = self.key.clone() else {
                 return Ok(End::Refused);
             };
-            let end = self.send(&file, &id, &key)?;
+            let end = self.send(file, &id, &key)?;
             if end != End::Done {
                 return Ok(end);
             }
@@ -84,10 +99,26 @@ impl Client {
         Ok(End::Done)
     }
 
+    fn dialect(&self) -> &Dialect {
+        &self.arguments.dialect
+    }
+
+    /// The key that a reconnect brings; `None` where it is refused.
+    fn reconnect(&mut self, id: &Id, keys: &KeyPair) -> io::Result<Option<AesKey>> {
+        let name = self.name_field(&self.arguments.name);
+        self.write(Kind::Reconnect, id, &name, Vec::new())?;
+        let response = self.read()?;
+        let key = keys.unwrap(&self.field(&response, Field::WrappedKey));
+        Ok(key
+            .and_then(AesKey::new)
+            .filter(|_| response.kind == Some(Kind::Reconnected)))
+    }
+
     /// `None` where the name is taken.
-    fn register(&mut self, folder: &Path) -> io::Result<Option<InfoFile>> {
-        let keys = match self.arguments.fault {
-            Some(Fault::Exponent) => KeyPair::generate_with(3),
+    fn register(&mut self, folder: &Path, keys: Option<KeyPair>) -> io::Result<Option<InfoFile>> {
+        let keys = match (keys, self.arguments.fault) {
+            (Some(keys), _) => Ok(keys),
+            (None, Some(Fault::Exponent)) => KeyPair::generate_with(3),
             _ => KeyPair::generate(),
         };
         let mut info = InfoFile {
@@ -103,7 +134,7 @@ impl Client {
             Some(Kind::Registered) => {
                 info.id = self.field(&response, Field::ClientId).try_into().ok()
             }
-            _ if known => return Ok(Some(info)),
+            _ if known && !self.dialect().reconnects() => return Ok(Some(info)),
             _ if self.is(Fault::GoesOn) => info.id = Some([9; 16]),
             _ => {
                 self.finish()?;
@@ -149,26 +180,27 @@ impl Client {
             .clone()
             .unwrap_or_else(|| base_name(&name).to_owned());
         let content = self.content(key, &plain);
+        let transmissions = self.dialect().transmissions;
         let last = match self.arguments.fault {
-            Some(Fault::OneMore) => self.arguments.dialect.transmissions + 1,
-            Some(Fault::OneLess) => self.arguments.dialect.transmissions - 1,
-            _ => self.arguments.dialect.transmissions,
+            Some(Fault::OneMore) => transmissions + 1,
+            Some(Fault::OneLess) => transmissions - 1,
+            _ => transmissions,
         };
+        let right = oracle::checksum(self.dialect(), &plain, &content);
+        let name_field = self.name_field(&name);
         let mut verdict = Vec::new();
         for transmission in 1..=last {
-            let size = match self.arguments.fault {
-                Some(Fault::PlainContentSize) => plain.len() as u32,
-                _ => content.len() as u32,
-            };
-            let name_field = self.name_field(&name);
-            let payload = [&id[..], &size.to_le_bytes(), &name_field, &content].concat();
-            self.write(Kind::SendFile, id, &payload, std::mem::take(&mut verdict))?;
-            let response = self.read()?;
+            let before = std::mem::take(&mut verdict);
+            self.send_content(id, &plain, &content, &name_field, before)?;
+            let response = self.read_answer()?;
             if response.kind != Some(Kind::FileReceived) {
                 return Ok(End::Refused);
             }
-            let cksum = frame::number(&self.field(&response, Field::Cksum));
-            let judgement = if cksum == oracle::cksum(&plain) || self.is(Fault::AlwaysRight) {
+            let cksum = self
+                .dialect()
+                .byte_order
+                .number(&self.field(&response, Field::Cksum));
+            let judgement = if cksum == right || self.is(Fault::AlwaysRight) {
                 Kind::CksumRight
             } else if transmission < last {
                 Kind::CksumWrong
@@ -178,11 +210,26 @@ impl Client {
             if self.is(Fault::Silent) {
                 return Ok(End::Done);
             }
-            let payload = [&id[..], &name_field].concat();
-            let bytes = frame::request(&self.arguments.dialect, judgement, id, &payload);
+            let values = Values::default()
+                .bytes(Field::PayloadClientId, id)
+                .bytes(Field::FileName, &name_field);
+            let payload = frame::payload(self.dialect(), judgement, &values);
+            let bytes = frame::request(self.dialect(), judgement, id, &payload);
+            let after = self.dialect().after(judgement);
+            let read = after.is_some_and(|after| {
+                matches!(
+                    after.answer,
+                    AfterAnswer::Refused | AfterAnswer::GeneralError
+                )
+            });
+            let ends = after.is_none_or(|after| after.close) || self.per_request();
             match judgement {
                 Kind::CksumWrong if self.is(Fault::NoVerdictBetween) => {}
-                Kind::CksumWrong if self.arguments.connection_per_request => {
+                Kind::CksumWrong if read => {
+                    self.put(&bytes)?;
+                    self.read()?;
+                }
+                Kind::CksumWrong if ends => {
                     self.put(&bytes)?;
                     self.finish()?;
                 }
@@ -197,14 +244,66 @@ impl Client {
         Ok(End::GaveUp)
     }
 
+    /// The 1103, or all packets of it.
+    fn send_content(
+        &mut self,
+        id: &Id,
+        plain: &[u8],
+        content: &[u8],
+        name_field: &[u8],
+        mut before: Vec<u8>,
+    ) -> io::Result<()> {
+        let most = match self.dialect().packet_size as usize {
+            0 => content.len(),
+            size if self.is(Fault::LargePackets) => size + 16,
+            size => size,
+        };
+        let packets: Vec<_> = content.chunks(most).collect();
+        for (number, packet) in (1_u32..).zip(&packets) {
+            let size = match self.arguments.fault {
+                Some(Fault::PlainContentSize) => plain.len(),
+                Some(Fault::PacketContentSize) => packet.len(),
+                _ => content.len(),
+            };
+            let number = number - u32::from(self.is(Fault::PacketsFrom0));
+            let dialect = self.dialect();
+            let values = Values::default()
+                .bytes(Field::PayloadClientId, id)
+                .number(dialect, Field::ContentSize, size as u32)
+                .number(dialect, Field::OriginalSize, plain.len() as u32)
+                .number(dialect, Field::PacketNumber, number)
+                .number(dialect, Field::TotalPackets, packets.len() as u32)
+                .bytes(Field::FileName, name_field)
+                .bytes(Field::Content, packet);
+            let payload = frame::payload(dialect, Kind::SendFile, &values);
+            self.write(Kind::SendFile, id, &payload, std::mem::take(&mut before))?;
+        }
+        Ok(())
+    }
+
+    /// An answer that is due, behind acknowledgements that are not waited for (2.12).
+    fn read_answer(&mut self) -> io::Result<Response> {
+        loop {
+            let response = self.read()?;
+            if response.kind != Some(Kind::Acknowledged) {
+                return Ok(response);
+            }
+        }
+    }
+
+    fn per_request(&self) -> bool {
+        let dialect = self.dialect().connection == ConnectionUse::Request;
+        self.arguments.connection_per_request || (dialect && !self.is(Fault::KeepsConnection))
+    }
+
     fn last_verdict(&mut self, verdict: Kind, bytes: &[u8]) -> io::Result<End> {
         self.put(bytes)?;
         let after = self.arguments.dialect.after(verdict);
-        if after.is_some_and(|after| after.answer == AfterAnswer::Refused) {
+        if after.is_some_and(|after| after.answer != AfterAnswer::None) {
             // A server that ends the stream in place of its answer is obeyed no less (2.12).
             let _ = self.read();
         }
-        if after.is_none_or(|after| after.close) || self.arguments.connection_per_request {
+        if after.is_none_or(|after| after.close) || self.per_request() {
             self.finish()?;
         }
         Ok(if verdict == Kind::GiveUp {
@@ -236,6 +335,17 @@ impl Client {
                     .collect();
                 key.encrypt(&text)
             }
+            Some(Fault::PacketsAlone) if self.dialect().packet_size > 0 => {
+                let size = self.dialect().packet_size as usize;
+                let whole = key.encrypt(plain);
+                let padded = key.decrypt_blocks(&whole);
+                let alone = |part: &[u8]| {
+                    let mut content = key.encrypt(part);
+                    content.truncate(part.len());
+                    content
+                };
+                padded.chunks(size).flat_map(alone).collect()
+            }
             _ => key.encrypt(plain),
         }
     }
@@ -258,7 +368,8 @@ impl Client {
         let mut bytes = before;
         bytes.extend(frame::request(&self.arguments.dialect, kind, id, payload));
         if self.is(Fault::TwoWrites) {
-            let (header, payload) = bytes.split_at(frame::REQUEST_HEADER_SIZE);
+            let (header, payload) =
+                bytes.split_at(frame::header_size(self.dialect(), Direction::Request));
             self.put(header)?;
             thread::sleep(Duration::from_millis(30));
             return self.put(payload);
@@ -287,25 +398,22 @@ impl Client {
             bytes.truncate(frame::header_size(dialect, Direction::Response));
             stream.read_exact(&mut bytes)?;
             let header = frame::header(dialect, Direction::Response, &bytes);
-            let size = header.map_or(0, |header| header.payload_size.min(1024));
-            let mut payload = vec![0; size as usize];
+            let extent = header.map(|header| frame::extent(dialect, Direction::Response, &header));
+            let total = extent.map_or(0, |extent| extent.total.min(4096));
+            let mut payload = vec![0; total.saturating_sub(bytes.len())];
             stream.read_exact(&mut payload)?;
             bytes.append(&mut payload);
         }
         let kind = frame::header(dialect, Direction::Response, &bytes)
             .and_then(|header| dialect.kind(Direction::Response, header.code));
-        if self.arguments.connection_per_request {
+        if self.per_request() {
             self.finish()?;
         }
         Ok(Response { kind, bytes })
     }
 
     fn field(&self, response: &Response, field: Field) -> Vec<u8> {
-        let (frames, _) = frame::split(
-            &self.arguments.dialect,
-            Direction::Response,
-            &response.bytes,
-        );
+        let (frames, _) = frame::split(self.dialect(), Direction::Response, &response.bytes);
         frames
             .first()
             .map(|frame| frame.get(field).to_vec())
@@ -313,10 +421,10 @@ impl Client {
     }
 
     fn name_field(&self, text: &str) -> Vec<u8> {
-        let mut field = frame::name_field(text.as_bytes());
+        let mut field = frame::name_field(self.dialect(), text.as_bytes());
         if self.is(Fault::Uncleared)
             && let Some(last) = field.last_mut()
-            && text.len() < frame::NAME_SIZE - 1
+            && text.len() < self.dialect().name_width - 1
         {
             *last = b'x';
         }

@@ -140,6 +140,24 @@ faults! {
         NoEmptyFiles = "no-empty-files",
         /// Echoes the base name.
         EchoesBaseName = "echoes-base-name",
+        /// No answer to 1104 where the dialect has one.
+        NoAcknowledgement = "no-acknowledgement",
+        /// An acknowledgement without the client ID where it has one, and with it where it has none.
+        OtherAcknowledgement = "other-acknowledgement",
+        /// 2101 where the dialect says no with 2107.
+        NoGeneralError = "no-general-error",
+        /// A reconnect is given a new key where the stored one is due, and the stored one where a new one is.
+        OtherReconnectKey = "other-reconnect-key",
+        /// 2101 where the dialect refuses a reconnect by 2106.
+        NoReconnectRefused = "no-reconnect-refused",
+        /// Keeps a connection where the dialect has one for each request.
+        KeepsConnection = "keeps-connection",
+        /// Answers every packet of a file.
+        AnswersEachPacket = "answers-each-packet",
+        /// Takes a file's content from its last packet alone.
+        LastPacketOnly = "last-packet-only",
+        /// Pads with something else than zeros.
+        PadsWithNoise = "pads-with-noise",
     }
 }
 
@@ -188,5 +206,21 @@ faults! {
         PlainContentSize = "plain-content-size",
         /// One key exchange for all files.
         OneKey = "one-key",
+        /// Begins with 1101 where the dialect reconnects.
+        NoReconnect = "no-reconnect",
+        /// Registers anew with its old key pair.
+        KeepsPair = "keeps-pair",
+        /// Discards its identity once a reconnect is refused.
+        Discards = "discards",
+        /// Counts packets from 0.
+        PacketsFrom0 = "packets-from-0",
+        /// Encrypts every packet on its own.
+        PacketsAlone = "packets-alone",
+        /// Sends more in a packet than it is told.
+        LargePackets = "large-packets",
+        /// The content size of the packet, not of the file.
+        PacketContentSize = "packet-content-size",
+        /// Uses a connection again where the dialect has one for each request.
+        KeepsConnection = "keeps-connection",
     }
 }

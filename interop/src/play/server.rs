@@ -12,7 +12,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use socket2::SockRef;
 
-use crate::dialect::{AfterAnswer, Dialect, RefusedPayload};
+use crate::dialect::{AfterAnswer, ConnectionUse, Dialect, EchoedSize, ReconnectKey};
 use crate::frame::{self, Frame, Id};
 use crate::message::{Direction, Field, Kind};
 use crate::oracle::{self, AesKey};
@@ -20,7 +20,7 @@ use crate::play::{ServerArguments, ServerFault as Fault};
 use crate::store::base_name;
 
 /// The largest payload that it takes in: the matrix sends nothing larger than 64 MiB.
-const LARGEST: u32 = 128 << 20;
+const LARGEST: usize = 128 << 20;
 
 pub(super) fn run(arguments: ServerArguments) -> u8 {
     let server = Server {
@@ -56,6 +56,7 @@ struct State {
 struct Client {
     id: Id,
     name: String,
+    public_key: Option<Vec<u8>>,
     key: Option<Vec<u8>>,
 }
 
@@ -71,9 +72,20 @@ struct Upload {
 }
 
 /// What follows a request.
+#[derive(Default)]
 struct Reply {
     bytes: Vec<u8>,
     close: bool,
+    /// Not the end of what a client asked: a packet that is not the last one.
+    unfinished: bool,
+}
+
+/// What a connection remembers.
+#[derive(Default)]
+struct Memory {
+    keys: BTreeMap<Id, AesKey>,
+    /// Content of the packets that have come.
+    content: Vec<u8>,
 }
 
 impl Server {
@@ -110,7 +122,7 @@ impl Server {
 
     fn connection(&self, number: usize, mut stream: &TcpStream) -> io::Result<()> {
         stream.set_nodelay(true)?;
-        let mut keys = BTreeMap::new();
+        let mut memory = Memory::default();
         loop {
             let bytes = match self.read_request(stream) {
                 Ok(Some(bytes)) => bytes,
@@ -126,10 +138,10 @@ impl Server {
             let Some(request) = frames.first() else {
                 return Ok(());
             };
-            let reply = self.answer(number, request, &mut keys);
+            let reply = self.answer(number, request, &mut memory);
             match self.fault {
                 Some(Fault::TwoWrites) if reply.bytes.len() > 8 => {
-                    let (header, payload) = reply.bytes.split_at(7);
+                    let (header, payload) = reply.bytes.split_at(5);
                     stream.write_all(header)?;
                     // Past Nagle and past the reader.
                     thread::sleep(Duration::from_millis(30));
@@ -161,39 +173,52 @@ impl Server {
             bytes.truncate(size);
             return Ok((size > 0).then_some(bytes));
         }
-        let mut bytes = vec![0; frame::REQUEST_HEADER_SIZE];
+        let direction = Direction::Request;
+        let mut bytes = vec![0; frame::header_size(&self.dialect, direction)];
         let (first, rest) = bytes.split_at_mut(1);
         if stream.read(first)? == 0 {
             return Ok(None);
         }
         stream.read_exact(rest)?;
-        let header = frame::header(&self.dialect, Direction::Request, &bytes);
-        let size = header.map_or(0, |header| header.payload_size);
-        if size > LARGEST {
+        let header = frame::header(&self.dialect, direction, &bytes);
+        let extent = header.map(|header| frame::extent(&self.dialect, direction, &header));
+        let total = extent.map_or(0, |extent| extent.total);
+        if total > LARGEST {
             return Ok(None);
         }
-        let mut payload = vec![0; size as usize];
+        let mut payload = vec![0; total.saturating_sub(bytes.len())];
         stream.read_exact(&mut payload)?;
         bytes.append(&mut payload);
         Ok(Some(bytes))
     }
 
-    fn answer(&self, number: usize, request: &Frame<'_>, keys: &mut BTreeMap<Id, AesKey>) -> Reply {
+    fn answer(&self, number: usize, request: &Frame<'_>, memory: &mut Memory) -> Reply {
         let id = request.header.client_id.unwrap_or_default();
         let refused = || Reply {
-            bytes: self.refused(&id),
-            close: request.kind == Some(Kind::CksumRight),
+            bytes: self.negative(request.kind, &id),
+            close: request.kind == Some(Kind::CksumRight) || request.kind.is_none(),
+            ..Reply::default()
         };
         let answered = match request.kind {
             Some(Kind::Register) => self.register(request),
-            Some(Kind::SendPublicKey) => self.send_public_key(&id, request, keys),
-            Some(Kind::SendFile) => self.send_file(number, &id, request, keys),
+            Some(Kind::SendPublicKey) => self.send_public_key(&id, request, memory),
+            Some(Kind::Reconnect) => Some(self.reconnect(&id, request, memory)),
+            Some(Kind::SendFile) => self.send_file(number, &id, request, memory),
             Some(verdict) => self.verdict(number, &id, verdict, request),
             None => None,
         };
         let mut reply = answered.unwrap_or_else(refused);
         if self.fault == Some(Fault::PadsResponses) && !reply.bytes.is_empty() {
             reply.bytes.resize(1024, 0);
+        }
+        if self.fault == Some(Fault::PadsWithNoise)
+            && let Some(last) = reply.bytes.last_mut()
+        {
+            *last = 1;
+        }
+        let per_request = self.dialect.connection == ConnectionUse::Request;
+        if per_request && self.fault != Some(Fault::KeepsConnection) {
+            reply.close |= !reply.unfinished;
         }
         self.save();
         reply
@@ -213,34 +238,63 @@ impl Server {
         state.clients.push(Client {
             id,
             name,
+            public_key: None,
             key: None,
         });
-        self.reply(Kind::Registered, &id)
+        Some(self.reply(Kind::Registered, &id))
     }
 
-    fn send_public_key(
-        &self,
-        id: &Id,
-        request: &Frame<'_>,
-        keys: &mut BTreeMap<Id, AesKey>,
-    ) -> Option<Reply> {
+    fn send_public_key(&self, id: &Id, request: &Frame<'_>, memory: &mut Memory) -> Option<Reply> {
         let name = text(request, Field::ClientName)?;
         let mut state = self.lock();
         let client = state.clients.iter_mut().find(|client| client.id == *id)?;
+        if client.name != name {
+            return None;
+        }
+        client.public_key = Some(request.get(Field::PublicKey).to_vec());
+        self.hand_out(client, memory, Kind::AesKey, None)
+    }
+
+    fn reconnect(&self, id: &Id, request: &Frame<'_>, memory: &mut Memory) -> Reply {
+        let mut same = self.dialect.reconnect_key == ReconnectKey::Same;
+        same ^= self.fault == Some(Fault::OtherReconnectKey);
+        let name = text(request, Field::ClientName);
+        let mut state = self.lock();
+        let mut clients = state.clients.iter_mut();
+        let client = clients.find(|client| client.id == *id && Some(&client.name) == name.as_ref());
+        let reply = client.and_then(|client| {
+            let stored = client.key.clone().filter(|_| same);
+            self.hand_out(client, memory, Kind::Reconnected, stored)
+        });
+        let kind = match self.fault {
+            Some(Fault::NoReconnectRefused) => Kind::Refused,
+            _ => Kind::ReconnectRefused,
+        };
+        reply.unwrap_or_else(|| self.reply(kind, id))
+    }
+
+    /// Wraps an AES key, the stored one or a new one.
+    fn hand_out(
+        &self,
+        client: &mut Client,
+        memory: &mut Memory,
+        kind: Kind,
+        stored: Option<Vec<u8>>,
+    ) -> Option<Reply> {
         let mut bytes = vec![7; self.dialect.aes_key_size];
         if self.fault != Some(Fault::SameKey) {
             bytes.iter_mut().for_each(|byte| *byte = rand::random());
         }
-        let key = AesKey::new(bytes)?;
-        let public = request.get(Field::PublicKey);
+        let key = AesKey::new(stored.unwrap_or(bytes))?;
+        let public = client.public_key.as_deref()?;
         let wrapped = match self.fault {
             Some(Fault::OaepSha256) => oracle::wrap_with_sha256(public, &key),
             _ => oracle::wrap(public, &key),
         };
-        let wrapped = wrapped.ok().filter(|_| client.name == name)?;
+        let wrapped = wrapped.ok()?;
         client.key = Some(key.bytes().to_vec());
-        keys.insert(*id, key);
-        self.reply(Kind::AesKey, &[&id[..], &wrapped].concat())
+        memory.keys.insert(client.id, key);
+        Some(self.reply(kind, &[&client.id[..], &wrapped].concat()))
     }
 
     fn send_file(
@@ -248,10 +302,9 @@ impl Server {
         number: usize,
         id: &Id,
         request: &Frame<'_>,
-        keys: &BTreeMap<Id, AesKey>,
+        memory: &mut Memory,
     ) -> Option<Reply> {
         let name = text(request, Field::FileName)?;
-        let content = request.content();
         let size = request.number(Field::ContentSize);
         let mut state = self.lock();
         let client = state.clients.iter().find(|client| client.id == *id)?;
@@ -259,11 +312,31 @@ impl Server {
             .key
             .clone()
             .filter(|_| self.fault != Some(Fault::KeyInConnection));
-        let key = keys.get(id).cloned().or_else(|| AesKey::new(stored?))?;
-        if size as usize != content.len() || !self.same_id(request) {
+        let key = memory.keys.get(id).cloned();
+        let key = key.or_else(|| AesKey::new(stored?))?;
+        if !self.same_id(request) {
             return None;
         }
-        let plain = match key.decrypt(content) {
+        if !request.is_further_packet() || self.fault == Some(Fault::LastPacketOnly) {
+            memory.content.clear();
+        }
+        memory.content.extend_from_slice(request.content());
+        if request.is_unfinished_file() {
+            let bytes = match self.fault {
+                Some(Fault::AnswersEachPacket) => self.received(id, size, name.as_bytes(), 0),
+                _ => Vec::new(),
+            };
+            return Some(Reply {
+                bytes,
+                close: false,
+                unfinished: true,
+            });
+        }
+        let content = std::mem::take(&mut memory.content);
+        if size as usize != content.len() && self.fault != Some(Fault::LastPacketOnly) {
+            return None;
+        }
+        let plain = match key.decrypt(&content) {
             Some(plain) => plain,
             None if self.fault == Some(Fault::ReceivedNothing) => Vec::new(),
             None => return None,
@@ -296,21 +369,35 @@ impl Server {
         });
         let cksum = match self.fault {
             Some(Fault::ZlibCksum) => oracle::zlib_crc(&plain),
-            Some(Fault::CksumOfContent) => oracle::cksum(content),
-            _ => oracle::cksum(&plain),
+            Some(Fault::CksumOfContent) => oracle::cksum(&content),
+            _ => oracle::checksum(&self.dialect, &plain, &content),
         };
-        let size = match self.fault {
-            Some(Fault::PlainContentSize) => plain.len() as u32,
-            _ => size,
+        let mut echoes_plain = self.dialect.echoed_size == EchoedSize::Plain;
+        echoes_plain ^= self.fault == Some(Fault::PlainContentSize);
+        let size = if echoes_plain {
+            plain.len() as u32
+        } else {
+            size
         };
         let echoed = match self.fault {
             Some(Fault::EchoesBaseName) => base,
             _ => name,
         };
         Some(Reply {
-            bytes: frame::file_received(&self.dialect, id, size, echoed.as_bytes(), cksum),
-            close: false,
+            bytes: self.received(id, size, echoed.as_bytes(), cksum),
+            ..Reply::default()
         })
+    }
+
+    fn received(&self, id: &Id, size: u32, name: &[u8], cksum: u32) -> Vec<u8> {
+        let dialect = &self.dialect;
+        let values = frame::Values::default()
+            .bytes(Field::ClientId, id)
+            .number(dialect, Field::ContentSize, size)
+            .bytes(Field::FileName, name)
+            .number(dialect, Field::Cksum, cksum);
+        let payload = frame::payload(dialect, Kind::FileReceived, &values);
+        frame::response(dialect, Kind::FileReceived, &payload)
     }
 
     fn verdict(&self, number: usize, id: &Id, verdict: Kind, request: &Frame<'_>) -> Option<Reply> {
@@ -326,20 +413,20 @@ impl Server {
         let at = own.or_else(|| uploads.iter().rposition(waiting));
         let after = self.dialect.after(verdict)?;
         let mut reply = Reply {
-            bytes: Vec::new(),
+            bytes: self.after(after.answer, id),
             close: after.close,
+            unfinished: false,
         };
-        if after.answer == AfterAnswer::Refused {
-            reply.bytes = self.refused(id);
-        }
         match (verdict, at) {
             (Kind::CksumRight, None) => return None,
             (Kind::CksumRight, Some(at)) => {
                 if let Some(upload) = uploads.get_mut(at) {
                     upload.verified = true;
                 }
-                if self.fault == Some(Fault::ContraryAfterRight) {
-                    reply.close = !after.close;
+                match self.fault {
+                    Some(Fault::ContraryAfterRight) => reply.close = !after.close,
+                    Some(Fault::NoAcknowledgement) => reply.bytes.clear(),
+                    _ => {}
                 }
             }
             (_, Some(at)) => {
@@ -355,7 +442,7 @@ impl Server {
             (_, None) => {}
         }
         if verdict == Kind::CksumWrong && self.fault == Some(Fault::Answers1105) {
-            reply.bytes = self.refused(id);
+            reply.bytes = self.negative(Some(verdict), id);
         }
         Some(reply)
     }
@@ -365,19 +452,40 @@ impl Server {
             || request.id(Field::PayloadClientId) == request.header.client_id
     }
 
-    fn refused(&self, id: &Id) -> Vec<u8> {
-        let payload: &[u8] = match self.dialect.refused_payload {
-            RefusedPayload::Empty => &[],
-            RefusedPayload::ClientId => id,
+    /// What answers a verdict that is honoured.
+    fn after(&self, answer: AfterAnswer, id: &Id) -> Vec<u8> {
+        let other = self.fault == Some(Fault::OtherAcknowledgement);
+        let acknowledged = |with_id: bool| {
+            let payload: &[u8] = if with_id ^ other { id } else { &[] };
+            frame::response(&self.dialect, Kind::Acknowledged, payload)
         };
-        frame::response(&self.dialect, Kind::Refused, payload)
+        match answer {
+            AfterAnswer::None => Vec::new(),
+            AfterAnswer::Refused => self.says_no(Kind::Refused, id),
+            AfterAnswer::GeneralError => self.says_no(Kind::GeneralError, id),
+            AfterAnswer::Acknowledged => acknowledged(false),
+            AfterAnswer::AcknowledgedWithId => acknowledged(true),
+        }
     }
 
-    fn reply(&self, kind: Kind, payload: &[u8]) -> Option<Reply> {
-        Some(Reply {
+    fn negative(&self, request: Option<Kind>, id: &Id) -> Vec<u8> {
+        match self.fault {
+            Some(Fault::NoGeneralError) => self.says_no(Kind::Refused, id),
+            _ => self.says_no(self.dialect.negative(request), id),
+        }
+    }
+
+    fn says_no(&self, kind: Kind, id: &Id) -> Vec<u8> {
+        let values = frame::Values::default().bytes(Field::ClientId, id);
+        let payload = frame::payload(&self.dialect, kind, &values);
+        frame::response(&self.dialect, kind, &payload)
+    }
+
+    fn reply(&self, kind: Kind, payload: &[u8]) -> Reply {
+        Reply {
             bytes: frame::response(&self.dialect, kind, payload),
-            close: false,
-        })
+            ..Reply::default()
+        }
     }
 
     /// Writes the state down before an answer leaves, so that it survives a kill.

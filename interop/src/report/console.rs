@@ -13,13 +13,13 @@ const SHOWN: usize = 4;
 
 /// Prints the matrix, then each failure, then the sum.
 pub(crate) fn print(mut out: impl Write, run: &Run) -> io::Result<()> {
-    for dialect in in_order(run.cells.iter().map(|cell| cell.dialect.as_str())) {
+    for title in in_order(run.cells.iter().map(|cell| cell.table.as_str())) {
         let cells: Vec<_> = run
             .cells
             .iter()
-            .filter(|cell| cell.dialect == dialect)
+            .filter(|cell| cell.table == title)
             .collect();
-        matrix(&mut out, dialect, &cells)?;
+        table(&mut out, title, &cells)?;
     }
     impossible(&mut out, run)?;
     for cell in &run.cells {
@@ -32,30 +32,34 @@ pub(crate) fn print(mut out: impl Write, run: &Run) -> io::Result<()> {
     sum(&mut out, run)
 }
 
-fn matrix(out: &mut impl Write, dialect: &str, cells: &[&CellReport]) -> io::Result<()> {
+fn table(out: &mut impl Write, title: &str, cells: &[&CellReport]) -> io::Result<()> {
     let pairs = in_order(
         cells
             .iter()
             .map(|cell| (cell.server.as_str(), cell.client.as_str())),
     );
-    let ids = in_order(cells.iter().map(|cell| cell.scenario.id));
-    let width = ids
-        .iter()
-        .map(|id| id.len())
-        .max()
-        .unwrap_or(0)
-        .max(dialect.len());
-    write!(out, "{dialect:width$} ")?;
+    let rows = in_order(cells.iter().map(|cell| cell.row.as_str()));
+    let longest = rows.iter().map(|row| row.len()).max().unwrap_or(0);
+    // The title of a mixed table is a sentence, and stands above it.
+    let (above, corner) = match title.contains(' ') {
+        true => (Some(title), ""),
+        false => (None, title),
+    };
+    let width = longest.max(corner.len());
+    if let Some(title) = above {
+        writeln!(out, "{title}")?;
+    }
+    write!(out, "{corner:width$} ")?;
     for number in 1..=pairs.len() {
         write!(out, "{number:>2}")?;
     }
     writeln!(out)?;
-    for id in &ids {
-        write!(out, "{id:width$} ")?;
+    for row in &rows {
+        write!(out, "{row:width$} ")?;
         for (server, client) in &pairs {
-            let found = cells.iter().find(|cell| {
-                cell.scenario.id == *id && cell.server == *server && cell.client == *client
-            });
+            let found = cells
+                .iter()
+                .find(|cell| cell.row == *row && cell.server == *server && cell.client == *client);
             write!(out, " {}", found.map_or(' ', |cell| mark(&cell.outcome)))?;
         }
         writeln!(out)?;
@@ -131,11 +135,7 @@ fn failure(out: &mut impl Write, cell: &CellReport) -> io::Result<()> {
         writeln!(out, "      and {} more, in the logs", must.len() - SHOWN)?;
     }
     writeln!(out, "      logs      {}", cell.folder.display())?;
-    writeln!(
-        out,
-        "      again     backup-interop matrix --scenario {} --server {server} --client {client} --dialect {dialect}",
-        cell.scenario.id
-    )?;
+    writeln!(out, "      again     {}", cell.again)?;
     writeln!(out)
 }
 

@@ -3,7 +3,8 @@
 use crate::cell::{Cell, Outcome, Send, Step};
 use crate::message::Kind;
 use crate::peer::Ability;
-use crate::scenarios::{FIRST, KNOWN, Scenario, bytes};
+use crate::scenarios::meddlers::Damage;
+use crate::scenarios::{FIRST, Place, Scenario, always, begin_known, bytes, known};
 
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
@@ -12,14 +13,18 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         title: "a new client backs up a file",
         needs: &[],
         patience: 1,
+        place: Place::Core,
+        applies: always,
         run: first_backup,
     },
     Scenario {
         id: "matrix/known-client",
         section: "4.5",
-        title: "a client comes again with its identity, and starts at 1101",
+        title: "a client comes again with its identity: it starts at 1101, or with a reconnect",
         needs: &[Ability::KnownClient],
         patience: 1,
+        place: Place::Core,
+        applies: always,
         run: known_client,
     },
     Scenario {
@@ -28,7 +33,19 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         title: "one run sends three files, on one connection where the dialect lets it",
         needs: &[Ability::ManyFiles],
         patience: 1,
+        place: Place::Core,
+        applies: always,
         run: three_files,
+    },
+    Scenario {
+        id: "matrix/many-packets",
+        section: "10.7",
+        title: "a file comes in many packets, once more after a wrong cksum, and in packets of one block",
+        needs: &[Ability::KnownClient],
+        patience: 1,
+        place: Place::Core,
+        applies: |dialect| dialect.packets,
+        run: many_packets,
     },
     Scenario {
         id: "matrix/connection-per-request",
@@ -36,6 +53,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         title: "every request and every verdict goes on a connection of its own",
         needs: &[Ability::ConnectionPerRequest],
         patience: 1,
+        place: Place::Full,
+        applies: always,
         run: connection_per_request,
     },
     Scenario {
@@ -44,6 +63,9 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         title: "nobody tells the client which dialect the server speaks",
         needs: &[Ability::DialectUntold],
         patience: 1,
+        place: Place::Full,
+        // Where another dialect has to be looked for: `mixed/untold`.
+        applies: |dialect| !dialect.reconnects(),
         run: dialect_not_told,
     },
 ];
@@ -68,7 +90,8 @@ fn known_client(cell: &mut Cell) -> Step {
     let run = cell.send(client, Send::of([&first]), Outcome::Done)?;
     cell.expect_course(run, &FIRST)?;
     let run = cell.send(client, Send::of([&second]), Outcome::Done)?;
-    cell.expect_course(run, &KNOWN)?;
+    let course = known(cell.dialect());
+    cell.expect_course(run, &course)?;
     cell.expect_stored(&first)?;
     cell.expect_stored(&second)
 }
@@ -87,6 +110,34 @@ fn three_files(cell: &mut Cell) -> Step {
     let start = [Kind::Register, Kind::SendPublicKey];
     cell.expect_course(run, &[&start[..], &file, &file, &file].concat())?;
     files.iter().try_for_each(|file| cell.expect_stored(file))
+}
+
+fn many_packets(cell: &mut Cell) -> Step {
+    // 63 blocks of content: six packets, of which the last is shorter.
+    let first = cell.file("packets.bin", &bytes(1000, 50))?;
+    let second = cell.file("again.bin", &bytes(1000, 51))?;
+    cell.serve()?;
+    let client = cell.client_modified("carlos", &["packet=176"])?;
+    let run = cell.send(client, Send::of([&first]), Outcome::Done)?;
+    cell.expect_course(run, &FIRST)?;
+    cell.expect_packets(run, 6)?;
+    let damage = Damage::new(1, 100, 1);
+    let run = cell.send(client, Send::of([&second]).meddled(damage), Outcome::Done)?;
+    let again = [
+        begin_known(cell.dialect()),
+        Kind::SendFile,
+        Kind::CksumWrong,
+        Kind::SendFile,
+        Kind::CksumRight,
+    ];
+    cell.expect_course(run, &again)?;
+    cell.expect_packets(run, 12)?;
+    let client = cell.client_modified("charlie", &["packet=16"])?;
+    let run = cell.send(client, Send::of([&first]), Outcome::Done)?;
+    cell.expect_course(run, &FIRST)?;
+    cell.expect_packets(run, 63)?;
+    cell.expect_stored(&first)?;
+    cell.expect_stored(&second)
 }
 
 fn connection_per_request(cell: &mut Cell) -> Step {

@@ -7,7 +7,7 @@ use crate::judge::Whose;
 use crate::message::{Field, Kind};
 use crate::peer::Ability;
 use crate::scenarios::meddlers::{CutContent, HoldMessage};
-use crate::scenarios::{FIRST, KNOWN, Scenario, bytes};
+use crate::scenarios::{FIRST, Place, Scenario, always, bytes, known};
 use crate::tap::Gate;
 
 /// How many clients come at once.
@@ -20,6 +20,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         title: "twenty clients at once send files of one name",
         needs: &[],
         patience: 2,
+        place: Place::Full,
+        applies: always,
         run: twenty_clients,
     },
     Scenario {
@@ -28,6 +30,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         title: "the server is stopped and started between the key exchange and the file",
         needs: &[Ability::ConnectionPerRequest],
         patience: 1,
+        place: Place::Full,
+        applies: always,
         run: |cell| restart(cell, Cell::stop_server),
     },
     Scenario {
@@ -36,6 +40,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         title: "the server is killed and started between the key exchange and the file",
         needs: &[Ability::ConnectionPerRequest],
         patience: 1,
+        place: Place::Full,
+        applies: always,
         run: |cell| {
             restart(cell, |cell| {
                 cell.kill_server();
@@ -49,6 +55,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         title: "the server is killed between 2103 and 1104: the upload outlives it and is verified",
         needs: &[Ability::ConnectionPerRequest],
         patience: 1,
+        place: Place::Core,
+        applies: always,
         run: server_killed_before_verdict,
     },
     Scenario {
@@ -57,6 +65,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         title: "a client is killed in the middle of a new version: the old one stays; then it comes again",
         needs: &[Ability::KnownClient],
         patience: 1,
+        place: Place::Full,
+        applies: always,
         run: client_killed_in_upload,
     },
 ];
@@ -144,6 +154,7 @@ fn client_killed_in_upload(cell: &mut Cell) -> Step {
     cell.expect_stored(&old)?;
     cell.expect_not_stored(&new)?;
     let run = cell.send(client, Send::of([&new]), Outcome::Done)?;
-    cell.expect_course(run, &KNOWN)?;
+    let course = known(cell.dialect());
+    cell.expect_course(run, &course)?;
     cell.expect_stored(&new)
 }

@@ -7,9 +7,11 @@ use crate::info_file::InfoFile;
 use crate::message::{Direction, Kind};
 use crate::oracle::KeyPair;
 use crate::peer::Ability;
-use crate::scenarios::meddlers::{Damage, EndAfter, HoldEnd, ReceivedNothing, RegisterBefore};
-use crate::scenarios::{FIRST, KNOWN, Scenario, bytes};
-use crate::tap::{Fate, Gate, Meddle, Plan};
+use crate::scenarios::meddlers::{
+    Damage, EndAfter, HoldEnd, ReceivedNothing, RegisterBefore, server_closes,
+};
+use crate::scenarios::{FIRST, Place, Scenario, always, bytes, known};
+use crate::tap::{Fate, Meddle, Plan};
 
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
@@ -18,6 +20,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         title: "the client's end reaches a server that closes after 1104 only once it has closed",
         needs: &[],
         patience: 1,
+        place: Place::Full,
+        applies: always,
         run: waits_after_1104,
     },
     Scenario {
@@ -26,6 +30,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         title: "the client sees the server close after 1104, in whatever dialect",
         needs: &[],
         patience: 1,
+        place: Place::Full,
+        applies: always,
         run: closes_after_1104,
     },
     Scenario {
@@ -34,6 +40,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         title: "the client sees the server close after 1106, without a word in whatever dialect",
         needs: &[],
         patience: 1,
+        place: Place::Full,
+        applies: always,
         run: closes_after_1106,
     },
     Scenario {
@@ -42,6 +50,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         title: "1100 is refused, and 1101 follows under the stored ID with a new RSA pair",
         needs: &[Ability::KnownClient],
         patience: 1,
+        place: Place::Full,
+        applies: |dialect| !dialect.reconnects(),
         run: new_key_after_2101,
     },
     Scenario {
@@ -50,6 +60,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         title: "the file name is a whole path with backslashes",
         needs: &[Ability::SendAs],
         patience: 1,
+        place: Place::Full,
+        applies: always,
         run: whole_path,
     },
     Scenario {
@@ -58,7 +70,19 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         title: "the set-up files end lines in CRLF, and Me.info wraps its key",
         needs: &[Ability::KnownClient, Ability::SetUpFiles],
         patience: 1,
+        place: Place::Full,
+        applies: always,
         run: set_up_files,
+    },
+    Scenario {
+        id: "matrix/set-up-files-alone",
+        section: "8",
+        title: "a new client is set up by the files in its folder alone, and comes again so",
+        needs: &[Ability::KnownClient, Ability::SetUpFiles],
+        patience: 1,
+        place: Place::Core,
+        applies: always,
+        run: set_up_files_alone,
     },
     Scenario {
         id: "matrix/habit-received-nothing",
@@ -66,6 +90,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         title: "the server answers content that does not decrypt with the cksum of nothing",
         needs: &[],
         patience: 1,
+        place: Place::Full,
+        applies: always,
         run: received_nothing,
     },
     Scenario {
@@ -74,6 +100,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         title: "three clients at once meet a server that serves one at a time",
         needs: &[],
         patience: 1,
+        place: Place::Full,
+        applies: always,
         run: one_client_at_a_time,
     },
 ];
@@ -82,16 +110,12 @@ fn waits_after_1104(cell: &mut Cell) -> Step {
     let file = cell.file("patient.bin", &bytes(60, 20))?;
     cell.serve()?;
     let client = cell.client("mallory")?;
-    let closes = cell
-        .dialect()
-        .after(Kind::CksumRight)
-        .is_some_and(|after| after.close);
-    let gate = Gate::new();
-    if !closes {
-        // Nothing would come: where the connection stays, the client's end is what ends it.
-        gate.open();
-    }
-    let send = Send::of([&file]).meddled(HoldEnd { gate });
+    let send = Send::of([&file]);
+    // Where the connection stays, the client's end is what ends it.
+    let send = match server_closes(cell.dialect()) {
+        true => send.meddled(HoldEnd::default()),
+        false => send,
+    };
     let run = cell.send(client, send, Outcome::Done)?;
     cell.expect_course(run, &FIRST)?;
     cell.expect_stored(&file)
@@ -115,11 +139,7 @@ fn closes_after_1106(cell: &mut Cell) -> Step {
     let client = cell.client("nina")?;
     let times = cell.dialect().transmissions;
     let meddler = DamageAndEnd {
-        damage: Damage {
-            times,
-            at: 3,
-            mask: 0x10,
-        },
+        damage: Damage::new(times, 3, 0x10),
         end: EndAfter { kind: Kind::GiveUp },
     };
     cell.send(client, Send::of([&file]).meddled(meddler), Outcome::GaveUp)?;
@@ -134,6 +154,7 @@ struct DamageAndEnd {
 
 impl Meddle for DamageAndEnd {
     fn head(&mut self, direction: Direction, kind: Option<Kind>, head: &mut Vec<u8>) -> Fate {
+        self.damage.head(direction, kind, head);
         self.end.head(direction, kind, head)
     }
 
@@ -158,7 +179,8 @@ fn new_key_after_2101(cell: &mut Cell) -> Step {
         Send::of([&second]).meddled(registers),
         Outcome::Done,
     )?;
-    cell.expect_course(run, &KNOWN)?;
+    let course = known(cell.dialect());
+    cell.expect_course(run, &course)?;
     cell.expect_stored(&first)?;
     cell.expect_stored(&second)
 }
@@ -187,8 +209,40 @@ fn set_up_files(cell: &mut Cell) -> Step {
         std::fs::remove_dir_all(&folder).map_err(|error| Stop::Ours(error.to_string()))?;
     }
     info.write_wrapped(&new_folder).map_err(Stop::Ours)?;
-    let run = cell.send(client, Send::of([&second]).able(abilities), Outcome::Done)?;
-    cell.expect_course(run, &KNOWN)?;
+    let send = Send::of([&second]).able(abilities);
+    // A client that is set up by those files alone has to find out a dialect that is not near to `seed`.
+    let learns = cell.has_to_look(abilities);
+    let send = if learns { send.learning() } else { send };
+    let run = cell.send(client, send, Outcome::Done)?;
+    let course = known(cell.dialect());
+    if learns {
+        cell.expect_course_to_end(run, &[Kind::SendFile, Kind::CksumRight])?;
+    } else {
+        cell.expect_course(run, &course)?;
+    }
+    cell.expect_stored(&second)
+}
+
+fn set_up_files_alone(cell: &mut Cell) -> Step {
+    let first = cell.file("first.bin", &bytes(60, 65))?;
+    let second = cell.file("second.bin", &bytes(60, 66))?;
+    cell.serve()?;
+    let client = cell.client("quentin")?;
+    let abilities = &[Ability::SetUpFiles];
+    let send = Send::of([&first]).able(abilities);
+    let looks = cell.has_to_look(abilities);
+    let send = if looks { send.learning() } else { send };
+    let run = cell.send(client, send, Outcome::Done)?;
+    if looks {
+        cell.expect_course_to_end(run, &[Kind::SendFile, Kind::CksumRight])?;
+    } else {
+        cell.expect_course(run, &FIRST)?;
+    }
+    let send = Send::of([&second]).able(abilities).same_server_as(run);
+    let run = cell.send(client, send, Outcome::Done)?;
+    let course = known(cell.dialect());
+    cell.expect_course(run, &course)?;
+    cell.expect_stored(&first)?;
     cell.expect_stored(&second)
 }
 
@@ -199,11 +253,7 @@ fn received_nothing(cell: &mut Cell) -> Step {
     let client = cell.client("sybil")?;
     // The last byte of the block before the last one: it turns the last byte of the padding, 8, into
     // one that cannot be.
-    let damage = Damage {
-        times: 1,
-        at: 31,
-        mask: 0x80,
-    };
+    let damage = Damage::new(1, 31, 0x80);
     let meddler = ReceivedNothing::new(cell.dialect(), damage);
     let run = cell.send(client, Send::of([&file]).meddled(meddler), Outcome::Done)?;
     let course = [

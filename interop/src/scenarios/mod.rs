@@ -6,7 +6,9 @@ mod course;
 mod crowd;
 mod habits;
 mod meddlers;
+mod mixed;
 mod names;
+mod reconnect;
 mod segments;
 mod verdicts;
 
@@ -17,7 +19,7 @@ use crate::peer::{Ability, Peer};
 
 /// Something that every client does with every server.
 pub(crate) struct Scenario {
-    /// `matrix/behaviour`; never reused for another.
+    /// `matrix/behaviour` or `mixed/behaviour`; never reused for another.
     pub(crate) id: &'static str,
     /// Section of PROTOCOL.md.
     pub(crate) section: &'static str,
@@ -27,13 +29,37 @@ pub(crate) struct Scenario {
     pub(crate) needs: &'static [Ability],
     /// How many deadlines of an ordinary cell it has.
     pub(crate) patience: u32,
+    pub(crate) place: Place,
+    /// Whether it means anything in a dialect.
+    pub(crate) applies: fn(&Dialect) -> bool,
     pub(crate) run: fn(&mut Cell) -> Step,
 }
 
+/// In which tables a scenario stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// With every pair in every dialect.
+    Core,
+    /// With every pair, in the dialects that run in full.
+    Full,
+    /// With every pair in modified dialects that both sides are told.
+    Told,
+    /// With every client that finds its dialect out, in every dialect and with every modifier.
+    Untold,
+    /// With every pair in dialects that a file of a user describes.
+    File,
+    /// With all clients at once, and a server that finds out what they speak.
+    Crowd,
+}
+
+fn always(_: &Dialect) -> bool {
+    true
+}
+
 impl Scenario {
-    /// What follows `matrix/`: the name of its folder.
+    /// What follows `matrix/` or `mixed/`: the name of its folder.
     pub(crate) fn short(&self) -> &'static str {
-        self.id.strip_prefix("matrix/").unwrap_or(self.id)
+        self.id.split_once('/').map_or(self.id, |(_, short)| short)
     }
 
     /// An ability that this client lacks, in this dialect, for the scenario.
@@ -47,25 +73,40 @@ impl Scenario {
 pub(crate) fn all() -> impl Iterator<Item = &'static Scenario> {
     [
         course::SCENARIOS,
+        reconnect::SCENARIOS,
         content::SCENARIOS,
         names::SCENARIOS,
         segments::SCENARIOS,
         verdicts::SCENARIOS,
         habits::SCENARIOS,
         crowd::SCENARIOS,
+        mixed::SCENARIOS,
     ]
     .into_iter()
     .flatten()
 }
 
-/// The requests of a backup of one file by a client that is new, or known, to the server.
+/// The requests of a backup of one file by a client that is new to the server.
 const FIRST: [Kind; 4] = [
     Kind::Register,
     Kind::SendPublicKey,
     Kind::SendFile,
     Kind::CksumRight,
 ];
-const KNOWN: [Kind; 3] = [Kind::SendPublicKey, Kind::SendFile, Kind::CksumRight];
+
+/// The same by a client that is known.
+fn known(dialect: &Dialect) -> [Kind; 3] {
+    [begin_known(dialect), Kind::SendFile, Kind::CksumRight]
+}
+
+/// With what a client begins that has an identity (4.5, 10.4).
+fn begin_known(dialect: &Dialect) -> Kind {
+    if dialect.reconnects() {
+        Kind::Reconnect
+    } else {
+        Kind::SendPublicKey
+    }
+}
 
 /// Bytes that look like nothing in particular and are the same in every run: a file's content.
 fn bytes(size: usize, seed: u64) -> Vec<u8> {
@@ -92,7 +133,9 @@ mod tests {
         let ids: BTreeSet<_> = all().map(|scenario| scenario.id).collect();
         assert_eq!(ids.len(), all().count());
         for scenario in all() {
-            assert!(scenario.id.starts_with("matrix/"), "{}", scenario.id);
+            let mixed = !matches!(scenario.place, Place::Core | Place::Full);
+            let prefix = if mixed { "mixed/" } else { "matrix/" };
+            assert!(scenario.id.starts_with(prefix), "{}", scenario.id);
             let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
             assert!(scenario.short().chars().all(allowed), "{}", scenario.id);
             assert!(!scenario.title.is_empty() && !scenario.section.is_empty());

@@ -3,7 +3,7 @@
 use crate::cell::{Cell, Outcome, Send, Step};
 use crate::message::Kind;
 use crate::peer::Ability;
-use crate::scenarios::{FIRST, KNOWN, Scenario, bytes};
+use crate::scenarios::{FIRST, Place, Scenario, always, bytes, known};
 
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
@@ -12,6 +12,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         title: "client and file names of 254 bytes, which leave room for the NUL alone",
         needs: &[],
         patience: 1,
+        place: Place::Full,
+        applies: always,
         run: longest_names,
     },
     Scenario {
@@ -20,6 +22,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         title: "client and file names in Hebrew",
         needs: &[],
         patience: 1,
+        place: Place::Full,
+        applies: always,
         run: hebrew_names,
     },
     Scenario {
@@ -28,6 +32,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         title: "a second client asks for a name that is held: it is refused and harms nothing",
         needs: &[Ability::KnownClient],
         patience: 1,
+        place: Place::Core,
+        applies: always,
         run: name_taken,
     },
 ];
@@ -63,7 +69,8 @@ fn name_taken(cell: &mut Cell) -> Step {
     cell.expect_stored(&first)?;
     cell.expect_not_stored(&other)?;
     let run = cell.send(holder, Send::of([&second]), Outcome::Done)?;
-    cell.expect_course(run, &KNOWN)?;
+    let course = known(cell.dialect());
+    cell.expect_course(run, &course)?;
     cell.expect_stored(&first)?;
     cell.expect_stored(&second)
 }

@@ -1,11 +1,12 @@
 //! Messages in any segmentation (PROTOCOL.md 1.3, 1.4).
 
 use crate::cell::{Cell, Outcome, Send, Step};
+use crate::dialect::{AfterAnswer, ConnectionUse, Dialect};
 use crate::message::{Direction, Kind};
 use crate::peer::Ability;
 use crate::record::Side;
 use crate::scenarios::meddlers::{Damage, Join};
-use crate::scenarios::{FIRST, Scenario, bytes};
+use crate::scenarios::{FIRST, Place, Scenario, always, bytes};
 use crate::tap::{Fate, Meddle, Plan};
 
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -15,6 +16,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         title: "every message of both sides arrives one byte at a time",
         needs: &[Ability::AnySegmentation],
         patience: 1,
+        place: Place::Core,
+        applies: always,
         run: byte_by_byte,
     },
     Scenario {
@@ -23,9 +26,24 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         title: "1105 and the next 1103 leave the client in one write and arrive in one segment",
         needs: &[],
         patience: 1,
+        place: Place::Full,
+        applies: goes_on_at_once,
         run: again_in_one_write,
     },
 ];
+
+/// Whether a 1105 and the next 1103 may go together: nothing has to be read between them.
+fn goes_on_at_once(dialect: &Dialect) -> bool {
+    let answer = dialect.after(Kind::CksumWrong).map(|after| after.answer);
+    let read = matches!(
+        answer,
+        Some(AfterAnswer::Refused | AfterAnswer::GeneralError)
+    );
+    let closes = dialect
+        .after(Kind::CksumWrong)
+        .is_some_and(|after| after.close);
+    !read && !closes && dialect.connection == ConnectionUse::Session
+}
 
 fn byte_by_byte(cell: &mut Cell) -> Step {
     let file = cell.file("pieces.bin", &bytes(50, 10))?;
@@ -47,11 +65,7 @@ fn again_in_one_write(cell: &mut Cell) -> Step {
     cell.serve()?;
     let client = cell.client("ivan")?;
     let send = Send::of([&file]).meddled(DamageAndJoin {
-        damage: Damage {
-            times: 1,
-            at: 0,
-            mask: 1,
-        },
+        damage: Damage::new(1, 0, 1),
         join: Join {
             kind: Kind::CksumWrong,
         },
@@ -79,6 +93,7 @@ struct DamageAndJoin {
 
 impl Meddle for DamageAndJoin {
     fn head(&mut self, direction: Direction, kind: Option<Kind>, head: &mut Vec<u8>) -> Fate {
+        self.damage.head(direction, kind, head);
         self.join.head(direction, kind, head)
     }
 

@@ -1,10 +1,11 @@
 //! Verdicts, and what they leave in the server's folder (PROTOCOL.md 2.11, 6.1, 7.3).
 
 use crate::cell::{Cell, ClientHandle, Outcome, Send, Step, TestFile};
+use crate::dialect::Dialect;
 use crate::message::Kind;
 use crate::peer::Ability;
 use crate::scenarios::meddlers::Damage;
-use crate::scenarios::{Scenario, bytes};
+use crate::scenarios::{Place, Scenario, always, begin_known, bytes};
 
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
@@ -13,6 +14,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         title: "a cksum comes out wrong once, and then right",
         needs: &[],
         patience: 1,
+        place: Place::Core,
+        applies: always,
         run: wrong_once,
     },
     Scenario {
@@ -21,6 +24,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         title: "the same with a connection for every request: the 1105 comes by another one",
         needs: &[Ability::ConnectionPerRequest],
         patience: 1,
+        place: Place::Full,
+        applies: always,
         run: wrong_once_apart,
     },
     Scenario {
@@ -29,6 +34,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         title: "a cksum comes out wrong as often as the dialect allows: 1106, and the file is gone",
         needs: &[],
         patience: 1,
+        place: Place::Core,
+        applies: always,
         run: wrong_to_the_end,
     },
     Scenario {
@@ -37,6 +44,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         title: "a new version is given up: the verified one before it stays, and a third takes over",
         needs: &[Ability::KnownClient],
         patience: 1,
+        place: Place::Full,
+        applies: always,
         run: verified_version_stays,
     },
 ];
@@ -57,7 +66,7 @@ fn wrong_once_apart(cell: &mut Cell) -> Step {
         .able(&[Ability::ConnectionPerRequest])
         .meddled(damage(1));
     let run = cell.send(client, send, Outcome::Done)?;
-    let course = course(1, cell.dialect().transmissions, true);
+    let course = course(cell.dialect(), 1, true);
     cell.expect_course(run, &course)?;
     cell.expect_connections(course.len())?;
     cell.expect_stored(&file)
@@ -98,23 +107,21 @@ fn send_damaged(
 ) -> Step {
     let send = Send::of([file]).meddled(damage(times));
     let run = cell.send(client, send, outcome)?;
-    let course = course(times, cell.dialect().transmissions, registers);
+    let course = course(cell.dialect(), times, registers);
     cell.expect_course(run, &course)
 }
 
-fn damage(times: u32) -> Damage {
-    Damage {
-        times,
-        at: 3,
-        mask: 0x10,
-    }
+pub(super) fn damage(times: u32) -> Damage {
+    Damage::new(times, 3, 0x10)
 }
 
-/// The requests of a run whose cksum comes out wrong so often, of at most `last` transmissions.
-fn course(times: u32, last: u32, registers: bool) -> Vec<Kind> {
-    let mut course = Vec::new();
-    course.extend(registers.then_some(Kind::Register));
-    course.push(Kind::SendPublicKey);
+/// The requests of a run whose cksum comes out wrong so often.
+pub(super) fn course(dialect: &Dialect, times: u32, registers: bool) -> Vec<Kind> {
+    let last = dialect.transmissions;
+    let mut course = match registers {
+        true => vec![Kind::Register, Kind::SendPublicKey],
+        false => vec![begin_known(dialect)],
+    };
     for transmission in 1..=last.min(times + 1) {
         course.push(Kind::SendFile);
         course.push(match transmission {

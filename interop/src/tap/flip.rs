@@ -3,27 +3,35 @@
 
 use std::str::FromStr;
 
-use crate::dialect::Dialect;
+use crate::dialect::{ByteOrder, Dialect};
 use crate::frame;
 use crate::message::{Direction, Field, Kind};
 use crate::tap::tracker::{Piece, Tracker};
 
-/// Which byte is flipped: `FIELD`, or `MESSAGE.FIELD` with the message's number.
+/// Which byte is flipped: `FIELD`, or `MESSAGE.FIELD` with the message's number or name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Flip {
-    /// The message's number in the dialect; by default that of the first response in which a wrong
-    /// field can be told from a right one.
-    code: Option<u16>,
+    /// By default the first response in which a wrong field can be told from a right one.
+    message: Option<Message>,
     pub(crate) field: Field,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Message {
+    /// A number in the dialect.
+    Code(u16),
+    Kind(Kind),
+}
+
 /// The fields that can be flipped, and the message that is taken when none is named.
-const FIELDS: [(Field, Kind); 16] = [
+const FIELDS: [(Field, Kind); 21] = [
     (Field::Version, Kind::AesKey),
+    (Field::Alignment, Kind::AesKey),
     (Field::Code, Kind::AesKey),
     (Field::PayloadSize, Kind::AesKey),
     (Field::ClientId, Kind::AesKey),
     (Field::WrappedKey, Kind::AesKey),
+    (Field::MessagePadding, Kind::AesKey),
     (Field::ContentSize, Kind::FileReceived),
     (Field::FileName, Kind::FileReceived),
     (Field::Nul, Kind::FileReceived),
@@ -33,6 +41,9 @@ const FIELDS: [(Field, Kind); 16] = [
     (Field::ClientName, Kind::Register),
     (Field::PublicKey, Kind::SendPublicKey),
     (Field::PayloadClientId, Kind::SendFile),
+    (Field::OriginalSize, Kind::SendFile),
+    (Field::PacketNumber, Kind::SendFile),
+    (Field::TotalPackets, Kind::SendFile),
     (Field::Content, Kind::SendFile),
     (Field::TrailingData, Kind::Registered),
 ];
@@ -46,8 +57,9 @@ impl Flip {
 
     /// The message in which this dialect's field is flipped.
     pub(crate) fn kind(&self, dialect: &Dialect) -> Option<Kind> {
-        match self.code {
-            Some(code) => dialect
+        match self.message {
+            Some(Message::Kind(kind)) => Some(kind),
+            Some(Message::Code(code)) => dialect
                 .kind(Direction::Request, code)
                 .or_else(|| dialect.kind(Direction::Response, code)),
             None => FIELDS
@@ -59,7 +71,8 @@ impl Flip {
 
     /// The byte of a head that is flipped, and with what; `None` where the field is not in it.
     fn place(&self, dialect: &Dialect, kind: Kind, head: &[u8]) -> Option<(usize, u8)> {
-        let places = frame::places(dialect, kind.direction(), Some(kind), head.len());
+        let header = frame::header(dialect, kind.direction(), head)?;
+        let places = frame::places(dialect, kind.direction(), &header);
         let range = |field: Field| {
             let place = places.iter().find(|place| place.field == field)?;
             Some(place.range.clone())
@@ -75,6 +88,11 @@ impl Flip {
             Field::Padding => (nul()? + 1..name()?.end).last()?,
             // The last byte: an encoding error rather than a change of the structure's lengths.
             Field::PublicKey => range(Field::PublicKey)?.end - 1,
+            Field::MessagePadding => range(Field::MessagePadding)?.end - 1,
+            // The byte that counts least.
+            field if field.is_number() && self.order(dialect) == ByteOrder::Big => {
+                range(field)?.end - 1
+            }
             field => range(field)?.start,
         };
         let byte = *head.get(at)?;
@@ -87,19 +105,21 @@ impl Flip {
         };
         Some((at, mask))
     }
+
+    fn order(&self, dialect: &Dialect) -> ByteOrder {
+        match self.field {
+            Field::PacketNumber | Field::TotalPackets => dialect.packet_byte_order,
+            _ => dialect.byte_order,
+        }
+    }
 }
 
 impl FromStr for Flip {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (code, name) = match text.split_once('.') {
-            Some((code, name)) => {
-                let code = code
-                    .parse()
-                    .map_err(|_| format!("'{code}' is not a code"))?;
-                (Some(code), name)
-            }
+        let (message, name) = match text.split_once('.') {
+            Some((message, name)) => (Some(message.parse()?), name),
             None => (None, text),
         };
         let (field, _) = FIELDS
@@ -107,9 +127,29 @@ impl FromStr for Flip {
             .find(|(field, _)| field.slug() == name)
             .ok_or_else(|| format!("'{name}' is none of {}", Self::fields()))?;
         Ok(Self {
-            code,
+            message,
             field: *field,
         })
+    }
+}
+
+impl FromStr for Message {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Ok(code) = text.parse() {
+            return Ok(Self::Code(code));
+        }
+        let directions = [Direction::Request, Direction::Response];
+        let all = || directions.iter().flat_map(|direction| direction.kinds());
+        match all().find(|kind| kind.slug() == text) {
+            Some(kind) => Ok(Self::Kind(*kind)),
+            None => {
+                let names: Vec<_> = all().map(|kind| kind.slug()).collect();
+                let names = names.join(", ");
+                Err(format!("'{text}' is neither a code nor one of {names}"))
+            }
+        }
     }
 }
 
@@ -181,7 +221,11 @@ mod tests {
     use super::*;
 
     fn flipped(flip: &str, kind: Kind, payload: &[u8]) -> Vec<usize> {
-        let dialect = &Dialect::built_in()[0];
+        flipped_in("seed", flip, kind, payload)
+    }
+
+    fn flipped_in(dialect: &str, flip: &str, kind: Kind, payload: &[u8]) -> Vec<usize> {
+        let dialect = &Dialect::find(dialect).expect("a dialect");
         let bytes = match kind.direction() {
             Direction::Request => frame::request(dialect, kind, &[9; 16], payload),
             Direction::Response => frame::response(dialect, kind, payload),
@@ -209,7 +253,9 @@ mod tests {
         assert_eq!(flipped("client-id", Kind::AesKey, &key), [7]);
         assert_eq!(flipped("wrapped-key", Kind::AesKey, &key), [23]);
         let mut received = vec![1; 20];
-        received.extend(frame::name_field(b"abc"));
+        let mut name = b"abc".to_vec();
+        name.resize(255, 0);
+        received.extend(name);
         received.extend([4; 4]);
         assert_eq!(flipped("nul", Kind::FileReceived, &received), [30]);
         assert_eq!(flipped("padding", Kind::FileReceived, &received), [281]);
@@ -225,12 +271,49 @@ mod tests {
     }
 
     #[test]
+    fn flips_the_byte_that_counts_least_wherever_the_dialect_has_it() {
+        let key = [1; 144];
+        let natural = "seed,align=natural,pad=1024,order=big";
+        let of = |flip| flipped_in(natural, flip, Kind::AesKey, &key);
+        assert_eq!(of("alignment"), [1]);
+        assert_eq!(of("code"), [3]);
+        assert_eq!(of("size"), [7]);
+        assert_eq!(of("message-padding"), [1023]);
+        let mut file = vec![1; 267];
+        file.extend([7; 16]);
+        let of = |dialect, flip| flipped_in(dialect, flip, Kind::SendFile, &file);
+        assert_eq!(of("2024a", "original-size"), [27]);
+        assert_eq!(of("2024a", "packet-number"), [31]);
+        assert_eq!(of("2024a,packet-order=big", "total-packets"), [34]);
+        assert_eq!(of("2024a", "send-file.file-name"), [35]);
+        assert_eq!(of("2024a", "1028.client-id"), [0]);
+    }
+
+    #[test]
+    fn a_flipped_code_is_none_of_any_dialect() {
+        for dialect in Dialect::built_in() {
+            for direction in [Direction::Request, Direction::Response] {
+                for kind in direction.kinds() {
+                    let code = dialect.code(*kind).unwrap_or_default() ^ 0x40;
+                    for other in Dialect::built_in() {
+                        assert_eq!(other.kind(direction, code), None, "{dialect} {kind:?}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
     fn refuses_a_field_that_cannot_be_flipped() {
         assert!(
             "clientid"
                 .parse::<Flip>()
                 .is_err_and(|e| e.contains("client-id"))
         );
-        assert!("x.version".parse::<Flip>().is_err());
+        assert!(
+            "x.version"
+                .parse::<Flip>()
+                .is_err_and(|e| e.contains("send-public-key"))
+        );
     }
 }

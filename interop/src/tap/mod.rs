@@ -8,7 +8,7 @@ mod tracker;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
@@ -33,12 +33,18 @@ pub(crate) struct Plan {
 /// The tap of one cell.
 pub(crate) struct Tap {
     shared: Arc<Shared>,
-    doors: Vec<SocketAddr>,
+    doors: Vec<Door>,
+}
+
+/// A port of the tap. It may serve several runs, one after the other.
+struct Door {
+    address: SocketAddr,
+    /// Number of the run that comes in by it now.
+    run: Arc<AtomicUsize>,
 }
 
 /// What all connections of a tap share.
 struct Shared {
-    dialect: Dialect,
     flip: Option<Flip>,
     flipped: Mutex<bool>,
     deadline: Instant,
@@ -55,10 +61,9 @@ struct Shared {
 
 impl Tap {
     /// A tap that gives up everything it holds at `deadline`.
-    pub(crate) fn new(dialect: &Dialect, flip: Option<Flip>, deadline: Instant) -> Self {
+    pub(crate) fn new(flip: Option<Flip>, deadline: Instant) -> Self {
         Self {
             shared: Arc::new(Shared {
-                dialect: dialect.clone(),
                 flip,
                 flipped: Mutex::new(false),
                 deadline,
@@ -79,23 +84,43 @@ impl Tap {
         *lock(&self.shared.target) = Some(server);
     }
 
-    /// Opens a port for one run of a client.
-    pub(crate) fn open_door(&mut self, plan: Plan) -> io::Result<SocketAddr> {
+    /// Opens a port for one run of a client. Messages are found in what passes as this dialect has them.
+    pub(crate) fn open_door(
+        &mut self,
+        plan: Plan,
+        dialect: &Arc<Dialect>,
+    ) -> io::Result<SocketAddr> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
-        let door = self.doors.len();
-        self.doors.push(address);
+        let number = self.doors.len();
+        let run = Arc::new(AtomicUsize::new(number));
+        self.doors.push(Door {
+            address,
+            run: Arc::clone(&run),
+        });
         let shared = Arc::clone(&self.shared);
         let meddle = plan.meddle.map(|meddle| Arc::new(Mutex::new(meddle)));
         let treatment = relay::Treatment {
+            dialect: Arc::clone(dialect),
             meddle,
             bytewise: plan.bytewise,
             one_at_a_time: plan.one_at_a_time,
         };
         thread::Builder::new()
-            .name(format!("door {door}"))
-            .spawn(move || accept(&shared, &listener, door, &treatment))?;
+            .name(format!("door {number}"))
+            .spawn(move || accept(&shared, &listener, &run, &treatment))?;
         Ok(address)
+    }
+
+    /// Lets a further run come in by the door of an earlier one, at the same address and with the same
+    /// plan.
+    pub(crate) fn reopen_door(&mut self, earlier: usize) -> Option<SocketAddr> {
+        let number = self.doors.len();
+        let door = self.doors.get(earlier)?;
+        door.run.store(number, Ordering::SeqCst);
+        let (address, run) = (door.address, Arc::clone(&door.run));
+        self.doors.push(Door { address, run });
+        Some(address)
     }
 
     /// Marks what is open now as ended by the harness, so that nobody is blamed for its end. To be
@@ -104,6 +129,12 @@ impl Tap {
         for connection in &mut lock(&self.shared.recording).connections {
             connection.excused |= !connection.over;
         }
+    }
+
+    /// Writes down that the server's folder was emptied.
+    pub(crate) fn data_lost(&self) {
+        let order = self.shared.next();
+        lock(&self.shared.recording).data_lost.push(order);
     }
 
     /// Waits until no connection moves any more; `false` if the deadline comes first.
@@ -151,12 +182,17 @@ impl Drop for Tap {
         self.shared.closed.store(true, Ordering::SeqCst);
         for door in &self.doors {
             // Wakes the door's accept; it sees that the tap is closed.
-            drop(TcpStream::connect(door));
+            drop(TcpStream::connect(door.address));
         }
     }
 }
 
-fn accept(shared: &Arc<Shared>, listener: &TcpListener, door: usize, treatment: &relay::Treatment) {
+fn accept(
+    shared: &Arc<Shared>,
+    listener: &TcpListener,
+    run: &AtomicUsize,
+    treatment: &relay::Treatment,
+) {
     for client in listener.incoming() {
         if shared.closed.load(Ordering::SeqCst) {
             return;
@@ -165,7 +201,7 @@ fn accept(shared: &Arc<Shared>, listener: &TcpListener, door: usize, treatment: 
         let number = {
             let mut recording = lock(&shared.recording);
             recording.connections.push(Connection {
-                door,
+                door: run.load(Ordering::SeqCst),
                 ..Connection::default()
             });
             recording.connections.len() - 1
@@ -221,8 +257,12 @@ mod tests {
         Instant::now() + Duration::from_secs(20)
     }
 
+    fn dialect() -> Arc<Dialect> {
+        Arc::new(Dialect::built_in()[0].clone())
+    }
+
     fn tap_to(server: &TcpListener) -> Tap {
-        let tap = Tap::new(&Dialect::built_in()[0], None, deadline());
+        let tap = Tap::new(None, deadline());
         tap.set_target(server.local_addr().expect("address"));
         tap
     }
@@ -235,7 +275,7 @@ mod tests {
     fn passes_bytes_and_ends_both_ways_and_writes_them_down() {
         let server = listener();
         let mut tap = tap_to(&server);
-        let door = tap.open_door(Plan::default()).expect("a door");
+        let door = tap.open_door(Plan::default(), &dialect()).expect("a door");
         let mut client = TcpStream::connect(door).expect("connected");
         client.write_all(b"ping").expect("written");
         let (mut peer, _) = server.accept().expect("accepted");
@@ -263,7 +303,7 @@ mod tests {
     fn a_reset_stays_a_reset() {
         let server = listener();
         let mut tap = tap_to(&server);
-        let door = tap.open_door(Plan::default()).expect("a door");
+        let door = tap.open_door(Plan::default(), &dialect()).expect("a door");
         let mut client = TcpStream::connect(door).expect("connected");
         client.write_all(b"ping").expect("written");
         let (peer, _) = server.accept().expect("accepted");
@@ -297,10 +337,9 @@ mod tests {
             meddle: Some(Box::new(HoldFirst(Arc::clone(&gate)))),
             ..Plan::default()
         };
-        let door = tap.open_door(plan).expect("a door");
+        let door = tap.open_door(plan, &dialect()).expect("a door");
         let mut client = TcpStream::connect(door).expect("connected");
-        let dialect = &Dialect::built_in()[0];
-        let request = frame::request(dialect, Kind::Register, &[0; 16], &[1; 255]);
+        let request = frame::request(&dialect(), Kind::Register, &[0; 16], &[1; 255]);
         client.write_all(&request).expect("written");
         assert!(gate.wait_reached(deadline()));
         // The connection is made when the first byte goes on: to the target of that moment.

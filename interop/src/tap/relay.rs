@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use socket2::SockRef;
 
+use crate::dialect::Dialect;
 use crate::message::Direction;
 use crate::record::{End, Ended, Stream};
 use crate::tap::flip::Flipper;
@@ -22,6 +23,7 @@ const BUFFER: usize = 256 * 1024;
 /// The plan of a run, as its connections share it.
 #[derive(Clone)]
 pub(super) struct Treatment {
+    pub(super) dialect: Arc<Dialect>,
     pub(super) meddle: Option<Arc<Mutex<Box<dyn Meddle>>>>,
     pub(super) bytewise: bool,
     pub(super) one_at_a_time: bool,
@@ -148,7 +150,7 @@ impl<'a> Moving<'a> {
         let flipper = shared
             .flip
             .as_ref()
-            .and_then(|flip| Flipper::new(flip, &shared.dialect, lane.direction));
+            .and_then(|flip| Flipper::new(flip, &lane.treatment.dialect, lane.direction));
         Self {
             tracker: Tracker::new(lane.direction),
             flipper,
@@ -213,7 +215,10 @@ impl<'a> Moving<'a> {
         let read = self.buffer.get(..size).unwrap_or_default().to_vec();
         let shared = self.lane.shared;
         let sent = match &mut self.flipper {
-            Some(flipper) => flipper.feed(&shared.dialect, &read, &mut lock(&shared.flipped)),
+            Some(flipper) => {
+                let dialect = &self.lane.treatment.dialect;
+                flipper.feed(dialect, &read, &mut lock(&shared.flipped))
+            }
             None => read,
         };
         if sent.is_empty() {
@@ -255,7 +260,7 @@ impl<'a> Moving<'a> {
         let direction = self.lane.direction;
         let mut steps = Vec::new();
         let mut join = false;
-        for piece in self.tracker.feed(&self.lane.shared.dialect, &bytes) {
+        for piece in self.tracker.feed(&self.lane.treatment.dialect, &bytes) {
             let mut meddle = lock(meddle);
             let (fate, bytes) = match piece {
                 Piece::Head { kind, mut bytes } => {

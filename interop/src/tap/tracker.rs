@@ -7,7 +7,7 @@ use crate::message::{Direction, Kind};
 /// A part of a message that is complete enough to be looked at.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Piece {
-    /// Header and fixed fields.
+    /// Header and fixed fields, with the padding behind them where there is no content.
     Head { kind: Option<Kind>, bytes: Vec<u8> },
     /// What follows them, as it comes.
     Content { offset: usize, bytes: Vec<u8> },
@@ -65,20 +65,16 @@ impl Tracker {
 
     /// How long the head is, as far as can be told by now.
     fn wanted(&self, dialect: &Dialect) -> usize {
-        let header_size = frame::header_size(dialect, self.direction);
-        let Some(header) = frame::header(dialect, self.direction, &self.head) else {
-            return header_size;
-        };
-        let fixed = dialect
-            .kind(self.direction, header.code)
-            .map_or(0, |kind| frame::fixed_payload_size(dialect, kind));
-        header_size + fixed.min(header.payload_size as usize)
+        match frame::header(dialect, self.direction, &self.head) {
+            Some(header) => frame::head_size(dialect, self.direction, &header),
+            None => frame::header_size(dialect, self.direction),
+        }
     }
 
     fn finish(&mut self, dialect: &Dialect) -> Option<Piece> {
         let header = frame::header(dialect, self.direction, &self.head)?;
-        let header_size = frame::header_size(dialect, self.direction);
-        self.left = (header.payload_size as usize + header_size).saturating_sub(self.head.len());
+        let total = frame::extent(dialect, self.direction, &header).total;
+        self.left = total.saturating_sub(self.head.len());
         self.offset = 0;
         Some(Piece::Head {
             kind: dialect.kind(self.direction, header.code),
@@ -91,18 +87,28 @@ impl Tracker {
 mod tests {
     use super::*;
 
+    fn dialects() -> Vec<Dialect> {
+        let mut all = Dialect::built_in().to_vec();
+        for modified in ["seed,align=natural,order=big", "2024a,request-pad=1024"] {
+            all.push(Dialect::find(modified).expect("a dialect"));
+        }
+        all
+    }
+
     #[test]
     fn finds_the_same_messages_however_the_stream_is_cut() {
-        for dialect in Dialect::built_in() {
-            let fixed = frame::fixed_payload_size(&dialect, Kind::SendFile);
+        for dialect in &dialects() {
+            let fixed = frame::fixed_payload_size(dialect, Kind::SendFile);
+            let verdict = frame::fixed_payload_size(dialect, Kind::CksumRight);
+            let header = frame::header_size(dialect, Direction::Request);
             let mut payload = vec![1; fixed];
             payload.extend([2; 48]);
-            let mut stream = frame::request(&dialect, Kind::SendFile, &[3; 16], &payload);
+            let mut stream = frame::request(dialect, Kind::SendFile, &[3; 16], &payload);
             stream.extend(frame::request(
-                &dialect,
+                dialect,
                 Kind::CksumRight,
                 &[4; 16],
-                &[5; 271],
+                &vec![5; verdict],
             ));
             for size in [1, 2, 23, 24, 100, stream.len()] {
                 let mut tracker = Tracker::new(Direction::Request);
@@ -110,7 +116,7 @@ mod tests {
                 let mut content = Vec::new();
                 for piece in stream
                     .chunks(size)
-                    .flat_map(|part| tracker.feed(&dialect, part))
+                    .flat_map(|part| tracker.feed(dialect, part))
                 {
                     match piece {
                         Piece::Head { kind, bytes } => heads.push((kind, bytes.len())),
@@ -121,8 +127,11 @@ mod tests {
                     }
                 }
                 let expected = [
-                    (Some(Kind::SendFile), 23 + fixed),
-                    (Some(Kind::CksumRight), 23 + 271),
+                    (Some(Kind::SendFile), header + fixed),
+                    (
+                        Some(Kind::CksumRight),
+                        (header + verdict).max(dialect.request_padding),
+                    ),
                 ];
                 assert_eq!(heads, expected, "{size}");
                 assert_eq!(content, [2; 48]);
@@ -133,7 +142,7 @@ mod tests {
 
     #[test]
     fn passes_on_a_message_that_it_does_not_know() {
-        let dialect = &Dialect::built_in()[0];
+        let dialect = &Dialect::find("seed").expect("a dialect");
         let mut stream = frame::response(dialect, Kind::Registered, &[1; 16]);
         stream[1] = 0xee;
         let mut tracker = Tracker::new(Direction::Response);

@@ -8,6 +8,9 @@ use std::process::{Command, Output};
 use serde_json::Value;
 use tempfile::TempDir;
 
+/// The dialects in which the played client has to be told its dialect.
+const NOT_SEED: [&str; 2] = ["readme", "2022c"];
+
 /// A run of `backup-interop matrix` on scripted peers, and what it said.
 pub(crate) struct Run {
     /// Its exit code.
@@ -20,20 +23,34 @@ pub(crate) struct Run {
 
 /// Folder of peers that do everything right but for these faults.
 pub(crate) fn peers(server_fault: Option<&str>, client_fault: Option<&str>) -> TempDir {
+    folder(
+        [server_fault, client_fault].map(|fault| match fault {
+            Some(fault) => format!(", \"--fault\", \"{fault}\""),
+            None => String::new(),
+        }),
+        [None, None],
+    )
+}
+
+/// Folder of peers of which one speaks a dialect of its own, whatever it is told.
+pub(crate) fn peers_speaking(server: Option<&str>, client: Option<&str>) -> TempDir {
+    folder([String::new(), String::new()], [server, client])
+}
+
+fn folder([server_fault, client_fault]: [String; 2], spoken: [Option<&str>; 2]) -> TempDir {
     let folder = tempfile::tempdir().expect("a folder");
-    let fault = |fault: Option<&str>| match fault {
-        Some(fault) => format!(", \"--fault\", \"{fault}\""),
-        None => String::new(),
-    };
+    let [server_dialect, client_dialect] = spoken;
+    let server_dialect = server_dialect.unwrap_or("{dialect}");
+    // One side is told by a file where the dialect is modified, the other by an expression.
+    let client_dialect = client_dialect.unwrap_or("{dialect_modified}");
     let server = format!(
         r#"
 name = "played-server"
 role = "server"
 language = "none"
 build = "cargo build -p backup-interop"
-command = ["{{bin}}/backup-interop", "play", "server", "--data", "{{data}}", "--dialect", "{{dialect}}"{}]
-"#,
-        fault(server_fault)
+command = ["{{bin}}/backup-interop", "play", "server", "--data", "{{data}}", "--dialect", "{server_dialect}"{server_fault}]
+"#
     );
     let client = format!(
         r#"
@@ -41,11 +58,11 @@ name = "played-client"
 role = "client"
 language = "none"
 build = "cargo build -p backup-interop"
-command = ["{{bin}}/backup-interop", "play", "client", "--server", "{{host}}:{{port}}", "--name", "{{name}}", "--identity", "{{work}}/identity", "{{files}}"{}]
+command = ["{{bin}}/backup-interop", "play", "client", "--server", "{{host}}:{{port}}", "--name", "{{name}}", "--identity", "{{work}}/identity", "{{files}}"{client_fault}]
 untold-dialects = ["seed"]
 
 [abilities]
-dialect = ["--dialect", "{{dialect}}"]
+dialect = ["--dialect", "{client_dialect}"]
 known-client = []
 many-files = []
 connection-per-request = ["--connection-per-request"]
@@ -57,19 +74,20 @@ set-up-files = ["--dialect", "{{dialect}}"]
 done = 0
 refused = 3
 gave-up = 4
-"#,
-        fault(client_fault)
+"#
     );
-    let impossible = r#"
-[[cell]]
-scenario = "matrix/dialect-not-told"
-client = "played-client"
-dialect = "readme"
-reason = "it is played in one dialect"
-"#;
+    let impossible: String = NOT_SEED
+        .iter()
+        .map(|dialect| {
+            format!(
+                "[[cell]]\nscenario = \"matrix/dialect-not-told\"\nclient = \"played-client\"\n\
+                 dialect = \"{dialect}\"\nreason = \"it is played in one dialect\"\n"
+            )
+        })
+        .collect();
     write(folder.path(), "played-server.toml", &server);
     write(folder.path(), "played-client.toml", &client);
-    write(folder.path(), "impossible.toml", impossible);
+    write(folder.path(), "impossible.toml", &impossible);
     folder
 }
 
@@ -114,6 +132,16 @@ impl Run {
             .iter()
             .flat_map(|cell| cell["findings"].as_array().cloned().unwrap_or_default())
             .map(|finding| (text(&finding["whose"]), text(&finding["field"])))
+            .collect()
+    }
+
+    /// Likely causes of the findings, in order.
+    pub(crate) fn causes(&self) -> Vec<String> {
+        let cells = self.report["cells"].as_array().cloned().unwrap_or_default();
+        cells
+            .iter()
+            .flat_map(|cell| cell["findings"].as_array().cloned().unwrap_or_default())
+            .filter_map(|finding| finding["cause"].as_str().map(str::to_owned))
             .collect()
     }
 

@@ -43,7 +43,7 @@ pub enum MeInfoProblem {
     /// Line 2.
     #[error("the client ID is not 32 hex digits")]
     ClientId,
-    /// The file ends after line 2.
+    /// The file ends after line 2, and there is no `priv.key` beside it.
     #[error("the private key is missing")]
     NoKey,
     /// A character that base64 does not have, in this line.
@@ -58,11 +58,17 @@ pub enum MeInfoProblem {
 }
 
 impl MeInfo {
-    /// Parses the bytes of a `me.info`. `path` is for the message alone.
+    /// Parses the bytes of a `me.info`. `path` is for the message alone. Where the text ends after the
+    /// client ID, the key is what `priv_key` gives: the path and the bytes of a `priv.key`
+    /// (PROTOCOL.md 8.4).
     ///
     /// # Errors
     /// The first line that is wrong.
-    pub fn parse(bytes: &[u8], path: &Path) -> Result<Self, MeInfoError> {
+    pub fn parse(
+        bytes: &[u8],
+        path: &Path,
+        priv_key: Option<(&Path, &[u8])>,
+    ) -> Result<Self, MeInfoError> {
         let fail = |line, problem| MeInfoError {
             path: path.to_owned(),
             line,
@@ -77,7 +83,16 @@ impl MeInfo {
             .next()
             .and_then(|line| ClientId::from_hex(std::str::from_utf8(line.trim_ascii()).ok()?))
             .ok_or_else(|| fail(2, MeInfoProblem::ClientId))?;
-        let private_key = parse_key(lines).map_err(|(line, problem)| fail(line, problem))?;
+        let private_key = match (parse_key(lines, 3), priv_key) {
+            (Err((_, MeInfoProblem::NoKey)), Some((path, bytes))) => {
+                parse_key(Lines::new(bytes), 1).map_err(|(line, problem)| MeInfoError {
+                    path: path.to_owned(),
+                    line,
+                    problem,
+                })?
+            }
+            (key, _) => key.map_err(|(line, problem)| fail(line, problem))?,
+        };
         Ok(Self {
             name,
             client_id,
@@ -109,22 +124,22 @@ impl std::fmt::Debug for MeInfo {
     }
 }
 
-/// The key from line 3 on, in any wrapping.
-fn parse_key(lines: Lines<'_>) -> Result<Zeroizing<Vec<u8>>, (usize, MeInfoProblem)> {
+/// The key in the rest of the lines, the next of which is number `first`, in any wrapping.
+fn parse_key(lines: Lines<'_>, first: usize) -> Result<Zeroizing<Vec<u8>>, (usize, MeInfoProblem)> {
     let mut base64 = Zeroizing::new(Vec::with_capacity(2048));
-    let mut last = 3;
+    let mut last = first;
     for (index, line) in lines.enumerate() {
         let line = line.trim_ascii();
         if let Some(_other) = line.iter().find(|c| !is_base64(**c)) {
-            return Err((index + 3, MeInfoProblem::Base64Character));
+            return Err((index + first, MeInfoProblem::Base64Character));
         }
         if !line.is_empty() {
-            last = index + 3;
+            last = index + first;
         }
         base64.extend_from_slice(line);
     }
     if base64.is_empty() {
-        return Err((3, MeInfoProblem::NoKey));
+        return Err((first, MeInfoProblem::NoKey));
     }
     match STANDARD.decode(base64.as_slice()) {
         Ok(der) => Ok(Zeroizing::new(der)),
@@ -150,7 +165,7 @@ mod tests {
     }
 
     fn parse(text: &str) -> Result<MeInfo, MeInfoError> {
-        MeInfo::parse(text.as_bytes(), Path::new("me.info"))
+        MeInfo::parse(text.as_bytes(), Path::new("me.info"), None)
     }
 
     #[test]
@@ -210,6 +225,28 @@ mod tests {
             let error = parse(&text).unwrap_err();
             assert_eq!((error.line, error.problem), (line, problem), "{text}");
         }
+    }
+
+    #[test]
+    fn takes_the_key_of_a_priv_key_where_it_has_none_itself() {
+        let with_priv_key = |me_info: &str, priv_key: &str| {
+            let priv_key = (Path::new("priv.key"), priv_key.as_bytes());
+            MeInfo::parse(me_info.as_bytes(), Path::new("me.info"), Some(priv_key))
+        };
+        let text = sample().to_text();
+        let (two_lines, key) = text.trim_end().rsplit_once('\n').unwrap();
+        let wrapped: Vec<_> = key.as_bytes().chunks(64).collect();
+        for key in [key.as_bytes().to_vec(), wrapped.join(&b"\r\n"[..])] {
+            let key = String::from_utf8(key).unwrap();
+            let read = with_priv_key(two_lines, &key).unwrap();
+            assert_eq!(read.private_key, sample().private_key);
+        }
+        // One that is there is the one that counts.
+        let read = with_priv_key(&text, "AAAA").unwrap();
+        assert_eq!(read.private_key, sample().private_key);
+        let error = with_priv_key(two_lines, "\nno key").unwrap_err();
+        let message = "priv.key, line 2: not base64";
+        assert_eq!(error.to_string(), message);
     }
 
     #[test]

@@ -3,10 +3,11 @@
 //! | file | holds |
 //! |---|---|
 //! | `me.info` (or `Me.info`, if that was there) | name, client ID, private key: PROTOCOL.md 8.3 |
+//! | `priv.key` | the private key, where `me.info` has none (8.4); read, never written |
 //! | `client.json` | [`ServerRecord`] |
 //! | `client.lock` | nothing; locked while a run uses the folder |
 //!
-//! Both files are replaced whole: written beside, synced, renamed. A run that is killed leaves the
+//! `me.info` and `client.json` are replaced whole: written beside, synced, renamed. A run that is killed leaves the
 //! old file or the new one.
 
 mod me_info;
@@ -32,6 +33,8 @@ use crate::platform;
 pub const ME_INFO: &str = "me.info";
 /// The spelling that some clients of the family use.
 const ME_INFO_OTHER: &str = "Me.info";
+/// Where some clients of the family keep the key.
+const PRIV_KEY: &str = "priv.key";
 const CLIENT_JSON: &str = "client.json";
 const LOCK: &str = "client.lock";
 /// A `me.info` has about 1.2 KiB; what is far larger is something else, and is not read to its end.
@@ -52,9 +55,21 @@ pub struct ServerRecord {
     pub version: u32,
     /// `host:port` of the server that gave the client ID.
     pub server: String,
-    /// The dialect that the server was heard speaking, if one could be told (PROTOCOL.md 2.13).
+    /// The dialect that the server was heard speaking, a name and modifiers (PROTOCOL.md 10.11).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dialect: Option<String>,
+    /// Whether it was heard about a file: keys alone do not tell all dialects apart.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub about_a_file: bool,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)]
+const fn is_yes(value: &bool) -> bool {
+    *value
 }
 
 impl ServerRecord {
@@ -288,7 +303,10 @@ fn load_me_info(path: &Path) -> Result<Option<MeInfo>, IdentityError> {
     let Some(bytes) = read_small(path)? else {
         return Ok(None);
     };
-    Ok(Some(MeInfo::parse(&bytes, path)?))
+    let priv_key = path.with_file_name(PRIV_KEY);
+    let key = read_small(&priv_key)?;
+    let key = key.as_ref().map(|key| (priv_key.as_path(), key.as_slice()));
+    Ok(Some(MeInfo::parse(&bytes, path, key)?))
 }
 
 fn load_record(folder: &Path) -> Result<Option<ServerRecord>, IdentityError> {
@@ -422,6 +440,7 @@ mod tests {
             version: 1,
             server: "h:1".into(),
             dialect: Some("seed".into()),
+            about_a_file: false,
         };
         identity.store_record(&record).unwrap();
         assert_eq!(identity.load_record().unwrap(), Some(record));

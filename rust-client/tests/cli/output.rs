@@ -147,8 +147,8 @@ fn verbose_says_what_is_done_on_stderr() {
     assert_eq!(
         stderr(&run),
         format!(
-            "connected to {address}\nthe server speaks readme\n\
-             registered; the identity is stored\nsending a\n"
+            "connected to {address}\nregistered; the identity is stored\nsending a\n\
+             server speaks readme\n"
         )
     );
 }

@@ -22,9 +22,10 @@ fn registers_and_sends_and_goes_on_with_the_identity() {
         place.write("a.txt", "123456789");
         let run = place.run(&["send", "a.txt"]).success();
         assert_eq!(stdout(&run), "a.txt: 9 bytes, cksum 930766865, verified\n");
-        assert_eq!(stderr(&run), "");
+        assert_eq!(stderr(&run), format!("server speaks {dialect}\n"));
         assert_eq!(place.server.uploads(), [verified("a.txt", b"123456789")]);
-        place.run(&["send", "a.txt"]).success();
+        let run = place.run(&["send", "a.txt"]).success();
+        assert_eq!(stderr(&run), "");
         let requests = [&["register"][..], &ONE_FILE, &ONE_FILE].concat();
         assert_eq!(place.server.requests(), requests, "{dialect}");
     }

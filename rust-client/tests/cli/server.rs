@@ -10,12 +10,12 @@ use std::time::Duration;
 use backup_protocol::crypto::{AesKey, Decryptor};
 use backup_protocol::session::Refusal;
 use backup_protocol::session::server::{
-    Action, Answer, Ask, Content, Event, ServerSession, UploadId,
+    Action, Answer, Ask, Content, Event, NewFile, ServerSession, UploadId,
 };
 use backup_protocol::wire::{
-    ClientId, Name, Registered, RequestHeader, RequestKind, Response, VerdictKind,
+    ClientId, Name, Refused, Registered, RequestKind, Response, VERSION, VerdictKind,
 };
-use backup_protocol::{Cksum, Dialect};
+use backup_protocol::{Dialect, crypto::PublicKey};
 
 /// What the server does wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +48,10 @@ pub enum Fault {
     },
     /// 1101 is answered with bytes that are no response.
     Garbage,
+    /// A request of more bytes than this is never answered, and not read to its end.
+    Limit(u32),
+    /// As before, but the connection is closed.
+    LimitAndClose(u32),
 }
 
 /// One upload as the store has it.
@@ -71,7 +75,7 @@ struct Store {
 #[derive(Debug)]
 struct Client {
     name: Name,
-    key: Option<AesKey>,
+    keys: Option<(PublicKey, AesKey)>,
 }
 
 /// Lives until the test process ends.
@@ -82,7 +86,7 @@ pub struct TestServer {
 
 impl TestServer {
     pub fn start(dialect: &str, fault: Fault) -> Self {
-        let dialect = Dialect::named(dialect).unwrap();
+        let dialect = Dialect::parse(dialect).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let store = Arc::new(Mutex::new(Store::default()));
@@ -111,7 +115,7 @@ impl TestServer {
     pub fn occupy(&self, name: &str) {
         let client = Client {
             name: Name::new(name).unwrap(),
-            key: None,
+            keys: None,
         };
         lock(&self.store)
             .clients
@@ -149,6 +153,13 @@ impl TestServer {
     }
 }
 
+/// A file that comes in.
+struct Receiving {
+    new: Box<NewFile>,
+    decryptor: Decryptor,
+    plain: Vec<u8>,
+}
+
 struct Connection {
     stream: TcpStream,
     number: usize,
@@ -162,30 +173,25 @@ impl Connection {
     fn serve(mut self) {
         let _ = self.stream.set_nodelay(true);
         let mut session = ServerSession::new(self.dialect.clone());
-        let mut header = [0; RequestHeader::SIZE];
-        let mut payload = Vec::new();
-        let mut action = Action::ReadHeader;
+        let mut bytes = Vec::new();
+        let mut file = None;
+        let mut action = session.start();
         loop {
             let result = match action {
-                Action::ReadHeader => self
-                    .stream
-                    .read_exact(&mut header)
-                    .map(|()| Event::Header(&header)),
-                Action::ReadPayload { size } => {
-                    payload.resize(size, 0);
-                    self.stream
-                        .read_exact(&mut payload)
-                        .map(|()| Event::Payload(&payload))
-                }
+                Action::ReadHeader { size } => self.read(size, &mut bytes).map(Event::Header),
+                Action::ReadPayload { size } => self.read(size, &mut bytes).map(Event::Payload),
                 Action::Ask(ask) => self.answer(&ask).map(Event::Answer),
-                Action::ReceiveContent {
-                    client,
-                    file_name,
-                    size,
-                    key,
-                } => self
-                    .receive(client, &file_name, size, &key)
-                    .map(Event::Content),
+                Action::BeginFile(new) => {
+                    file = Some(Receiving {
+                        decryptor: Decryptor::new(&new.key),
+                        plain: Vec::new(),
+                        new,
+                    });
+                    Ok(Event::Done)
+                }
+                Action::ReceiveContent { size, last } => {
+                    self.receive(&mut file, size, last).map(Event::Content)
+                }
                 Action::Discard { size } => self.discard(size).map(|()| Event::Done),
                 Action::Send(bytes) => self.send(bytes).map(|()| Event::Done),
                 Action::Close => {
@@ -204,6 +210,12 @@ impl Connection {
         }
     }
 
+    fn read<'b>(&mut self, size: usize, bytes: &'b mut Vec<u8>) -> io::Result<&'b [u8]> {
+        bytes.resize(size, 0);
+        self.stream.read_exact(bytes)?;
+        Ok(bytes)
+    }
+
     fn answer(&mut self, ask: &Ask) -> io::Result<Answer> {
         let fault = self.fault;
         let mut store = lock(&self.store);
@@ -217,7 +229,7 @@ impl Connection {
                         id,
                         Client {
                             name: name.clone(),
-                            key: None,
+                            keys: None,
                         },
                     );
                     Answer::Registered(id)
@@ -229,20 +241,37 @@ impl Connection {
             Ask::SendPublicKey {
                 client,
                 name,
+                public_key,
                 aes_key,
-                ..
             } => match store.clients.get_mut(client) {
                 Some(known) if known.name == *name => {
-                    known.key = Some(aes_key.clone());
+                    known.keys = Some((public_key.clone(), aes_key.clone()));
                     Answer::KeyStored
                 }
                 _ => Answer::Refused(Refusal::UnknownClient),
             },
+            Ask::Reconnect { client, name } => match store.clients.get(client) {
+                Some(known) if known.name == *name => match known.keys.clone() {
+                    Some((public_key, aes_key)) => Answer::Keys {
+                        public_key,
+                        aes_key,
+                    },
+                    None => Answer::Refused(Refusal::NoKey),
+                },
+                _ => Answer::Refused(Refusal::UnknownClient),
+            },
+            Ask::StoreAesKey { client, aes_key } => {
+                let known = store.clients.get_mut(client).unwrap();
+                let (public_key, _) = known.keys.take().unwrap();
+                known.keys = Some((public_key, aes_key.clone()));
+                Answer::KeyStored
+            }
+            Ask::Recall { .. } => Answer::Recalled(None),
             Ask::SendFile { client, .. } => {
-                let key = store
-                    .clients
-                    .get(client)
-                    .and_then(|client| client.key.clone());
+                let known = store.clients.get(client);
+                let key = known
+                    .and_then(|client| client.keys.clone())
+                    .map(|(_, key)| key);
                 match fault {
                     Fault::RefuseFile(times) if store.faults_done < times => {
                         store.faults_done += 1;
@@ -299,40 +328,51 @@ impl Connection {
 
     fn receive(
         &mut self,
-        _client: ClientId,
-        name: &Name,
+        file: &mut Option<Receiving>,
         size: u32,
-        key: &AesKey,
+        last: bool,
     ) -> io::Result<Content> {
-        if matches!(self.fault, Fault::RefuseEarly | Fault::RefuseEarlyAndHold) {
-            self.stream.read_exact(&mut [0; 16])?;
-            let refused = self
-                .dialect
-                .response_code(backup_protocol::wire::ResponseKind::Refused);
-            let mut answer = vec![3];
-            answer.extend_from_slice(&refused.0.to_le_bytes());
-            answer.resize(self.dialect.response_header_size(), 0);
-            if self.dialect.response_header_size() == 5 {
-                answer[3] = 16;
-                answer.resize(21, 0);
+        match self.fault {
+            Fault::RefuseEarly | Fault::RefuseEarlyAndHold => {
+                self.stream.read_exact(&mut [0; 16])?;
+                let client_id = Some(ClientId::ZERO);
+                let refused = Response::Refused(Refused { client_id });
+                self.stream
+                    .write_all(&refused.encode(&self.dialect, VERSION))?;
+                if self.fault == Fault::RefuseEarlyAndHold {
+                    hold_open();
+                }
+                // Dropped with content unread: the client meets a reset.
+                return Err(io::ErrorKind::ConnectionAborted.into());
             }
-            self.stream.write_all(&answer)?;
-            if self.fault == Fault::RefuseEarlyAndHold {
-                hold_open();
+            Fault::Limit(most) if size > most => hold_open(),
+            Fault::LimitAndClose(most) if size > most => {
+                return Err(io::ErrorKind::ConnectionAborted.into());
             }
-            // Dropped with content unread: the client meets a reset.
-            return Err(io::ErrorKind::ConnectionAborted.into());
+            _ => {}
         }
-        let mut decryptor = Decryptor::new(key);
-        let mut plain = Vec::new();
+        let receiving = file.as_mut().unwrap();
         let mut left = size as usize;
         let mut chunk = vec![0; 64 * 1024];
         while left > 0 {
             let part = left.min(chunk.len());
-            self.stream.read_exact(&mut chunk[..part])?;
-            decryptor.update(&chunk[..part], &mut plain);
-            left -= part;
+            let part = &mut chunk[..part];
+            self.stream.read_exact(part)?;
+            receiving.new.cksum.content(part);
+            receiving.decryptor.update(part, &mut receiving.plain);
+            left -= part.len();
         }
+        if !last {
+            return Ok(Content::Received);
+        }
+        let Some(Receiving {
+            mut new,
+            decryptor,
+            mut plain,
+        }) = file.take()
+        else {
+            panic!("content without a file");
+        };
         if self.fault == Fault::CloseBeforeReceived {
             return Err(io::ErrorKind::ConnectionAborted.into());
         }
@@ -342,33 +382,37 @@ impl Connection {
                 unread: 0,
             });
         }
-        let cksum = Cksum::of(&plain);
+        new.cksum.plain(&plain);
         let mut store = lock(&self.store);
         store.next += 1;
         let upload = UploadId(store.next);
-        let name = name.as_str().to_owned();
+        let plain_size = plain.len() as u64;
+        let mut cksum = new.cksum.finish();
+        if let Fault::WrongCksum(times) = self.fault
+            && store.faults_done < times
+        {
+            store.faults_done += 1;
+            cksum ^= 1;
+        }
         store.uploads.insert(
             upload,
             Upload {
-                name,
+                name: new.file_name.as_str().to_owned(),
                 plain,
                 verified: false,
             },
         );
-        Ok(Content::Stored { upload, cksum })
+        Ok(Content::Stored {
+            upload,
+            plain_size,
+            cksum,
+        })
     }
 
     fn send(&mut self, mut bytes: Vec<u8>) -> io::Result<()> {
         let code = u16::from_le_bytes([bytes[1], bytes[2]]);
         let payload = self.dialect.response_header_size();
         match self.fault {
-            Fault::WrongCksum(times) if code == 2103 => {
-                let mut store = lock(&self.store);
-                if store.faults_done < times {
-                    store.faults_done += 1;
-                    bytes[payload + 275] ^= 1;
-                }
-            }
             Fault::Flip {
                 code: wanted,
                 offset,

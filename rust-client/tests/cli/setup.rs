@@ -149,7 +149,11 @@ fn says_what_a_command_line_lacks() {
         (&["send"], "required arguments were not provided"),
         (
             &["send", "a", "--dialect", "klingon"],
-            "[possible values: auto, seed, readme]",
+            "possible are seed, readme, 2022c, 2023a,",
+        ),
+        (
+            &["send", "a", "--dialect", "seed,crc=md5"],
+            "\"md5\" is no value of crc=; possible are posix, zlib, crc8",
         ),
         (
             &["send", "a", "--timeout", "0"],

@@ -4,8 +4,8 @@
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum CryptoError {
-    /// The public key has another size than 160 bytes.
-    #[error("a public key of {got} bytes, expected 160")]
+    /// The public key has another size than 160 bytes, or 162 where the dialect takes them.
+    #[error("a public key of {got} bytes, which is none of the sizes that are accepted")]
     PublicKeySize {
         /// Its size in bytes.
         got: usize,
@@ -19,8 +19,10 @@ pub enum CryptoError {
         /// Its size in bits.
         bits: usize,
     },
-    /// The public exponent is even or not within 3 to 127.
-    #[error("the exponent of the public key is not an odd number from 3 to 127")]
+    /// The public exponent is even, or does not have one byte in a key of 160 bytes.
+    #[error(
+        "the exponent of the public key is not an odd number of as few bytes as its size asks for"
+    )]
     PublicKeyExponent,
     /// The wrapped key has another size than 128 bytes.
     #[error("a wrapped key of {got} bytes, expected 128")]

@@ -10,10 +10,15 @@ use rsa::{BoxedUint, pkcs1};
 use zeroize::Zeroizing;
 
 use super::{AesKey, CryptoError};
+use crate::dialect::PublicKeySizes;
 use crate::wire::{PUBLIC_KEY_SIZE, WRAPPED_KEY_SIZE};
 
 const MODULUS_BITS: usize = 1024;
 const EXPONENT: u64 = 17;
+
+/// Exponents whose DER has one byte of value, and those with three.
+const EXPONENTS: std::ops::RangeInclusive<u64> = 3..=0x7F;
+const LONG_EXPONENTS: std::ops::RangeInclusive<u64> = 0x8000..=0x7F_FFFF;
 
 /// Base64 of a private key has 844 characters when its DER has as many bytes as this.
 const DER_SIZES: std::ops::RangeInclusive<usize> = 631..=633;
@@ -100,7 +105,9 @@ impl KeyPair {
             .as_public_key()
             .to_public_key_der()
             .map_err(|_| CryptoError::PrivateKey)?;
-        let public = PublicKey::parse(der.as_bytes()).map_err(|_| CryptoError::PrivateKey)?;
+        // What every server takes: some dialects take longer keys, none a server has to.
+        let public = PublicKey::parse(der.as_bytes(), PublicKeySizes::Short)
+            .map_err(|_| CryptoError::PrivateKey)?;
         Ok(Self { private, public })
     }
 }
@@ -111,25 +118,25 @@ impl fmt::Debug for KeyPair {
     }
 }
 
-/// A client's public key: exactly 160 bytes of DER that was looked into (PROTOCOL.md 4.1).
+/// A client's public key: 160 bytes of DER that was looked into (PROTOCOL.md 4.1), or 162 (10.8).
 #[derive(Clone, Eq, PartialEq)]
 pub struct PublicKey {
-    der: Box<[u8; PUBLIC_KEY_SIZE]>,
+    der: Box<[u8]>,
     key: rsa::PublicKey,
 }
 
 impl PublicKey {
-    /// Reads an X.509 SubjectPublicKeyInfo of an RSA key with 1024 bits and a small exponent.
+    /// Reads an X.509 SubjectPublicKeyInfo of an RSA key with 1024 bits and an exponent that is odd and
+    /// of one byte, or of three where `sizes` has longer keys.
     ///
     /// # Errors
     ///
     /// In this order `public-key-size`, `public-key-der`, `public-key-modulus`,
     /// `public-key-exponent`.
-    pub fn parse(bytes: &[u8]) -> Result<Self, CryptoError> {
-        let der: [u8; PUBLIC_KEY_SIZE] = bytes
-            .try_into()
-            .map_err(|_| CryptoError::PublicKeySize { got: bytes.len() })?;
-
+    pub fn parse(bytes: &[u8], sizes: PublicKeySizes) -> Result<Self, CryptoError> {
+        if !sizes.accept(bytes.len()) {
+            return Err(CryptoError::PublicKeySize { got: bytes.len() });
+        }
         let info =
             SubjectPublicKeyInfoRef::try_from(bytes).map_err(|_| CryptoError::PublicKeyDer)?;
         if info.algorithm != pkcs1::ALGORITHM_ID {
@@ -152,21 +159,25 @@ impl PublicKey {
         if bits != MODULUS_BITS || !odd {
             return Err(CryptoError::PublicKeyModulus { bits });
         }
-        let exponent = match *key.public_exponent.as_bytes() {
-            [exponent @ 3..=127] if exponent % 2 == 1 => exponent,
-            _ => return Err(CryptoError::PublicKeyExponent),
+        let exponent = number(key.public_exponent.as_bytes());
+        let possible = match bytes.len() {
+            PUBLIC_KEY_SIZE => EXPONENTS,
+            _ => LONG_EXPONENTS,
         };
-        let key = rsa::PublicKey::new(modulus, BoxedUint::from(u64::from(exponent)))
+        if !possible.contains(&exponent) || exponent.is_multiple_of(2) {
+            return Err(CryptoError::PublicKeyExponent);
+        }
+        let key = rsa::PublicKey::new(modulus, BoxedUint::from(exponent))
             .map_err(|_| CryptoError::PublicKeyDer)?;
         Ok(Self {
-            der: Box::new(der),
+            der: bytes.into(),
             key,
         })
     }
 
     /// The key as it goes over the wire.
     #[must_use]
-    pub fn as_bytes(&self) -> &[u8; PUBLIC_KEY_SIZE] {
+    pub fn as_bytes(&self) -> &[u8] {
         &self.der
     }
 
@@ -176,11 +187,10 @@ impl PublicKey {
         self.key.n_bytes().into()
     }
 
-    /// The exponent: odd, from 3 to 127.
+    /// The exponent: odd, from 3 to 127, or of three bytes in a longer key.
     #[must_use]
-    pub fn exponent(&self) -> u8 {
-        // It has one byte by `parse`.
-        self.key.e_bytes().last().copied().unwrap_or_default()
+    pub fn exponent(&self) -> u32 {
+        u32::try_from(number(&self.key.e_bytes())).unwrap_or_default()
     }
 
     /// Wraps an AES key: RSAES-OAEP with SHA-1, MGF1 with SHA-1, and an empty label.
@@ -199,6 +209,17 @@ impl PublicKey {
             .and_then(|wrapped| wrapped.try_into().ok())
             .ok_or(CryptoError::Rsa)
     }
+}
+
+/// An integer of at most 8 bytes, most significant first; 0, which is no exponent, if it has more.
+fn number(bytes: &[u8]) -> u64 {
+    let zeros = bytes.iter().take_while(|&&byte| byte == 0).count();
+    let digits = bytes.get(zeros..).unwrap_or_default();
+    if digits.len() > 8 {
+        return 0;
+    }
+    let add = |number, &byte: &u8| number << 8 | u64::from(byte);
+    digits.iter().fold(0, add)
 }
 
 impl fmt::Debug for PublicKey {
@@ -220,6 +241,10 @@ mod tests {
 
     fn pair() -> KeyPair {
         KeyPair::generate(&mut rand::rng()).unwrap()
+    }
+
+    fn parse(der: &[u8]) -> Result<PublicKey, CryptoError> {
+        PublicKey::parse(der, PublicKeySizes::Short)
     }
 
     /// A SubjectPublicKeyInfo of the given numbers.
@@ -288,20 +313,39 @@ mod tests {
     }
 
     #[test]
-    fn accepts_odd_exponents_from_3_to_127_and_no_others() {
+    fn accepts_odd_exponents_of_one_byte_and_where_told_of_three() {
         let modulus = pair().public_key().key.n_bytes();
         for exponent in 1..=127u8 {
-            let parsed = PublicKey::parse(&info(&modulus, &[exponent]));
+            let parsed = parse(&info(&modulus, &[exponent]));
             if exponent >= 3 && exponent % 2 == 1 {
-                assert!(parsed.is_ok(), "{exponent}");
+                assert_eq!(parsed.unwrap().exponent(), u32::from(exponent));
             } else {
                 assert_eq!(parsed, Err(CryptoError::PublicKeyExponent), "{exponent}");
             }
         }
-        assert_eq!(
-            PublicKey::parse(&info(&modulus, &[1, 0, 1])),
-            Err(CryptoError::PublicKeySize { got: 162 })
-        );
+        for (exponent, size) in [
+            (&[1, 0, 1][..], 162),
+            (&[0x80, 1], 162),
+            (&[0x7F, 0xFF, 0xFF], 162),
+            (&[1, 1], 161),
+            (&[0x80, 0, 1], 163),
+        ] {
+            let der = info(&modulus, exponent);
+            let wrong_size = CryptoError::PublicKeySize { got: size };
+            assert_eq!(parse(&der), Err(wrong_size));
+            match PublicKey::parse(&der, PublicKeySizes::ShortAndLong) {
+                Ok(key) => {
+                    assert_eq!(size, 162);
+                    assert_eq!(u64::from(key.exponent()), number(exponent));
+                    assert_eq!(key.as_bytes(), der);
+                }
+                error => assert_eq!(error, Err(wrong_size)),
+            }
+        }
+        let even = PublicKey::parse(&info(&modulus, &[1, 0, 0]), PublicKeySizes::ShortAndLong);
+        assert_eq!(even, Err(CryptoError::PublicKeyExponent));
+        let short = info(&modulus, &[17]);
+        assert!(PublicKey::parse(&short, PublicKeySizes::ShortAndLong).is_ok());
     }
 
     #[test]
@@ -313,34 +357,31 @@ mod tests {
         let mut short = modulus.clone();
         *short.first_mut().unwrap() &= 0x7F;
         assert_eq!(
-            PublicKey::parse(&info(&short, &[1, 0])).unwrap_err().slug(),
+            parse(&info(&short, &[1, 0])).unwrap_err().slug(),
             Some("public-key-modulus")
         );
         let mut even = modulus;
         *even.last_mut().unwrap() &= 0xFE;
         assert_eq!(
-            PublicKey::parse(&info(&even, &[2])).unwrap_err().slug(),
+            parse(&info(&even, &[2])).unwrap_err().slug(),
             Some("public-key-modulus")
         );
+        assert_eq!(parse(&[0x41; 160]).unwrap_err(), CryptoError::PublicKeyDer);
         assert_eq!(
-            PublicKey::parse(&[0x41; 160]).unwrap_err(),
-            CryptoError::PublicKeyDer
-        );
-        assert_eq!(
-            PublicKey::parse(&[0x41; 159]).unwrap_err(),
+            parse(&[0x41; 159]).unwrap_err(),
             CryptoError::PublicKeySize { got: 159 }
         );
     }
 
     #[test]
     fn refuses_a_key_of_another_algorithm() {
-        let good = *pair().public_key().as_bytes();
+        let good = pair().public_key().as_bytes().to_vec();
         let mut info = SubjectPublicKeyInfoRef::from_der(&good).unwrap();
         assert_eq!(info.algorithm.parameters, Some(AnyRef::NULL));
         info.algorithm.oid = Sha256::OID;
         let der = info.to_der().unwrap();
         assert_eq!(der.len(), 160, "the object identifiers have the same size");
-        assert_eq!(PublicKey::parse(&der), Err(CryptoError::PublicKeyDer));
+        assert_eq!(parse(&der), Err(CryptoError::PublicKeyDer));
     }
 
     #[test]

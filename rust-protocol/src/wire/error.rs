@@ -73,12 +73,13 @@ pub enum DecodeError {
         /// The size in the header.
         got: u32,
     },
-    /// Payload size and content size of a send file request contradict each other.
-    #[error("a content size of {got} where the payload size leaves {expected}")]
+    /// The content size of a send file request is not what its payload size, or in packets the
+    /// original size, asks for.
+    #[error("a content size of {got} where {expected} is left or needed")]
     ContentSizeMismatch {
-        /// Where the content size stands.
+        /// Where the size stands that contradicts one before it.
         offset: usize,
-        /// What follows from the payload size.
+        /// What follows from the other size. Saturates.
         expected: u32,
         /// The content size.
         got: u32,
@@ -90,6 +91,36 @@ pub enum DecodeError {
         offset: usize,
         /// The content size.
         got: u32,
+    },
+    /// A packet number is 0, above the total, or not the one that is due.
+    #[error("packet {number} of {total} where packet {expected} is due")]
+    PacketNumber {
+        /// Where the packet number stands.
+        offset: usize,
+        /// The number.
+        number: u16,
+        /// The total.
+        total: u16,
+        /// The number that is due; 1 where no file is under way.
+        expected: u16,
+    },
+    /// A packet contradicts the first one of its file.
+    #[error("the {field} is not that of the first packet")]
+    PacketMismatch {
+        /// The field that differs.
+        field: &'static str,
+        /// Where it stands.
+        offset: usize,
+    },
+    /// The packets hold more than the content size says, or with the last one less.
+    #[error("{got} bytes in the packets so far of {expected}")]
+    PacketOverflow {
+        /// Where the content size stands.
+        offset: usize,
+        /// The content size.
+        expected: u32,
+        /// Bytes of content in all packets up to this one.
+        got: u64,
     },
     /// The client IDs of header and payload differ. Neither is shown: they are credentials.
     #[error("the client ID of the payload is not that of the header")]
@@ -119,6 +150,9 @@ impl DecodeError {
             Self::PayloadSize { .. } => "payload-size",
             Self::ContentSizeMismatch { .. } => "content-size-mismatch",
             Self::ContentNotBlocks { .. } => "content-not-blocks",
+            Self::PacketNumber { .. } => "packet-number",
+            Self::PacketMismatch { .. } => "packet-mismatch",
+            Self::PacketOverflow { .. } => "packet-overflow",
             Self::ClientIdMismatch { .. } => "client-id-mismatch",
             Self::CksumPadding { .. } => "cksum-padding",
         }
@@ -135,6 +169,9 @@ impl DecodeError {
             Self::UnknownCode { .. } => "2",
             Self::PayloadSize { .. } => "2.10",
             Self::ContentSizeMismatch { .. } | Self::ContentNotBlocks { .. } => "2.3",
+            Self::PacketNumber { .. }
+            | Self::PacketMismatch { .. }
+            | Self::PacketOverflow { .. } => "10.7",
             Self::ClientIdMismatch { .. } => "2.2",
             Self::CksumPadding { .. } => "2.7",
         }
@@ -153,6 +190,9 @@ impl DecodeError {
             | Self::PayloadSize { offset, .. }
             | Self::ContentSizeMismatch { offset, .. }
             | Self::ContentNotBlocks { offset, .. }
+            | Self::PacketNumber { offset, .. }
+            | Self::PacketMismatch { offset, .. }
+            | Self::PacketOverflow { offset, .. }
             | Self::ClientIdMismatch { offset }
             | Self::CksumPadding { offset } => offset,
         }

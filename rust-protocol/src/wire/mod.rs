@@ -10,17 +10,20 @@ mod name;
 mod reader;
 mod request;
 mod response;
+mod send_file;
 
 pub use client_id::ClientId;
 pub use error::DecodeError;
-pub use header::{RequestCode, RequestHeader, ResponseCode, ResponseHeader, VERSION};
+pub use header::{RequestCode, RequestHeader, ResponseCode, ResponseHeader, ResponseRest, VERSION};
 pub use name::{Name, NameError, base_name};
 pub use request::{
-    PUBLIC_KEY_SIZE, Register, Request, RequestKind, SendFile, SendPublicKey, Verdict, VerdictKind,
+    PUBLIC_KEY_SIZE, Reconnect, Register, Request, RequestKind, SendPublicKey, Verdict, VerdictKind,
 };
 pub use response::{
-    Acknowledged, FileReceived, Refused, Registered, Response, ResponseKind, WRAPPED_KEY_SIZE,
-    WrappedKey,
+    Acknowledged, FileReceived, ReconnectRefused, Refused, Registered, Response, ResponseKind,
+    WRAPPED_KEY_SIZE, WrappedKey,
 };
+
+pub use send_file::{Packet, SendFile};
 
 pub(crate) use reader::Reader;

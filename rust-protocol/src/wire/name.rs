@@ -4,17 +4,21 @@ use core::ffi::CStr;
 use core::fmt;
 
 use super::{DecodeError, Reader};
+use crate::dialect::{ByteOrder, Dialect, NameWidth};
 
 /// A client name or a file name: 1 to 254 bytes of UTF-8 without NUL.
 ///
-/// On the wire it always fills [`Name::SIZE`] bytes.
+/// On the wire it always fills the dialect's width.
 ///
 /// ```text
-///   0        n     n + 1       255
+///   0        n     n + 1   255 or 256
 ///   +--------+-----+------------+
 ///   | text   | NUL | padding    |
 ///   +--------+-----+------------+
 /// ```
+///
+/// A field of 256 bytes has room for a text of 255, and one that a peer sends is taken; nothing else
+/// makes a name of that size.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Name(String);
 
@@ -34,8 +38,8 @@ pub enum NameError {
 }
 
 impl Name {
-    /// Bytes that the field takes on the wire.
-    pub const SIZE: usize = 255;
+    /// Bytes of the longest text that fits the field of every dialect.
+    pub const MAX: usize = 254;
 
     /// Takes a text that fits the field.
     ///
@@ -45,7 +49,7 @@ impl Name {
     pub fn new(text: &str) -> Result<Self, NameError> {
         match text.len() {
             0 => Err(NameError::Empty),
-            len if len >= Self::SIZE => Err(NameError::TooLong(len)),
+            len if len > Self::MAX => Err(NameError::TooLong(len)),
             _ if text.contains('\0') => Err(NameError::ContainsNul),
             _ => Ok(Self(text.to_owned())),
         }
@@ -67,30 +71,33 @@ impl Name {
     ///
     /// # Errors
     ///
-    /// `truncated` or `trailing-data` if there are not exactly 255 bytes; `unterminated-name`,
-    /// `empty-name` or `name-not-utf8`. Offsets are those in the field.
-    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let mut r = Reader::new(bytes, 0);
-        let name = Self::read(&mut r, "name")?;
+    /// `truncated` or `trailing-data` if there are not exactly as many bytes as the field has;
+    /// `unterminated-name`, `empty-name` or `name-not-utf8`. Offsets are those in the field.
+    pub fn decode(bytes: &[u8], dialect: &Dialect) -> Result<Self, DecodeError> {
+        let mut r = Reader::new(bytes, 0, ByteOrder::Little);
+        let name = Self::read(&mut r, "name", dialect.name_width)?;
         r.finish()?;
         Ok(name)
     }
 
     /// The field, padded with NULs.
     #[must_use]
-    pub fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(Self::SIZE);
-        self.write(&mut out);
+    pub fn encode(&self, dialect: &Dialect) -> Vec<u8> {
+        let mut out = Vec::with_capacity(dialect.name_width.bytes());
+        self.write(dialect.name_width, &mut out);
         out
     }
 
     /// Reads the field that the message calls `field`.
     ///
     /// The padding is not looked at: a peer that reuses its buffer leaves old text there.
-    pub(crate) fn read(r: &mut Reader<'_>, field: &'static str) -> Result<Self, DecodeError> {
+    pub(crate) fn read(
+        r: &mut Reader<'_>,
+        field: &'static str,
+        width: NameWidth,
+    ) -> Result<Self, DecodeError> {
         let offset = r.offset();
-        let bytes: &[u8; Self::SIZE] = r.array(field)?;
-        let text = CStr::from_bytes_until_nul(bytes)
+        let text = CStr::from_bytes_until_nul(r.bytes(field, width.bytes())?)
             .map_err(|_| DecodeError::UnterminatedName { field, offset })?
             .to_str()
             .map_err(|error| DecodeError::NameNotUtf8 {
@@ -98,15 +105,18 @@ impl Name {
                 offset,
                 valid: error.valid_up_to(),
             })?;
-
-        // Text that ended at a NUL inside the field fits it and has no NUL: it can only be empty.
-        Self::new(text).map_err(|_| DecodeError::EmptyName { field, offset })
+        if text.is_empty() {
+            return Err(DecodeError::EmptyName { field, offset });
+        }
+        Ok(Self(text.to_owned()))
     }
 
     /// Appends the field to `out`, padded with NULs so that equal names are equal bytes.
-    pub(crate) fn write(&self, out: &mut Vec<u8>) {
-        let end = out.len().saturating_add(Self::SIZE);
-        out.extend_from_slice(self.0.as_bytes());
+    pub(crate) fn write(&self, width: NameWidth, out: &mut Vec<u8>) {
+        let end = out.len().saturating_add(width.bytes());
+        // A text from a wider field than this one would leave no room for its NUL.
+        let room = width.bytes().saturating_sub(1);
+        out.extend(self.0.bytes().take(room));
         out.resize(end, 0);
     }
 }
@@ -147,48 +157,60 @@ pub fn base_name(path: &str) -> Option<&str> {
 mod tests {
     use super::*;
 
+    const SIZE: usize = 255;
+
     fn read(bytes: &[u8]) -> Result<Name, DecodeError> {
-        Name::read(&mut Reader::new(bytes, 23), "file name")
+        let mut r = Reader::new(bytes, 23, ByteOrder::Little);
+        Name::read(&mut r, "file name", NameWidth::Name255)
     }
 
     #[test]
     fn ignores_what_follows_the_nul() {
-        let mut bytes = [b'x'; Name::SIZE];
+        let mut bytes = [b'x'; SIZE];
         bytes[..6].copy_from_slice(b"alice\0");
         bytes[7] = 0xFF;
         assert_eq!(read(&bytes).unwrap().as_str(), "alice");
     }
 
     #[test]
-    fn stands_alone_in_exactly_its_size() {
-        let name = Name::new("alice").unwrap();
-        let field = name.encode();
-        assert_eq!(Name::decode(&field), Ok(name));
-        assert_eq!(Name::decode(&field[1..]).unwrap_err().slug(), "truncated");
-        assert_eq!(
-            Name::decode(&[&field[..], b"\0"].concat())
-                .unwrap_err()
-                .slug(),
-            "trailing-data"
-        );
+    fn stands_alone_in_exactly_the_width_of_the_dialect() {
+        for (text, width) in [("seed", 255), ("seed,name=256", 256)] {
+            let dialect = Dialect::parse(text).unwrap();
+            let name = Name::new("alice").unwrap();
+            let field = name.encode(&dialect);
+            assert_eq!(field.len(), width);
+            assert_eq!(Name::decode(&field, &dialect), Ok(name));
+            let slug = |bytes: &[u8]| Name::decode(bytes, &dialect).unwrap_err().slug();
+            assert_eq!(slug(&field[1..]), "truncated");
+            assert_eq!(slug(&[&field[..], b"\0"].concat()), "trailing-data");
+        }
+    }
+
+    #[test]
+    fn a_wide_field_has_room_for_255_bytes_and_a_narrow_one_keeps_its_nul() {
+        let dialect = |text| Dialect::parse(text).unwrap();
+        let mut field = [b'x'; 256];
+        field[255] = 0;
+        let name = Name::decode(&field, &dialect("seed,name=256")).unwrap();
+        assert_eq!(name.as_str().len(), 255);
+        assert_eq!(name.encode(&dialect("seed,name=256")), field);
+        let narrow = name.encode(&dialect("seed"));
+        assert_eq!((narrow.len(), narrow[253], narrow[254]), (255, b'x', 0));
     }
 
     #[test]
     fn rejects_a_field_without_a_nul() {
-        assert_eq!(
-            read(&[b'x'; Name::SIZE]).unwrap_err().slug(),
-            "unterminated-name"
-        );
+        assert_eq!(read(&[b'x'; SIZE]).unwrap_err().slug(), "unterminated-name");
     }
 
     #[test]
     fn rejects_a_field_that_begins_with_its_nul() {
-        assert_eq!(read(&[0; Name::SIZE]).unwrap_err().slug(), "empty-name");
+        assert_eq!(read(&[0; SIZE]).unwrap_err().slug(), "empty-name");
     }
 
     #[test]
     fn says_where_the_text_stops_being_utf8() {
-        let mut bytes = [0; Name::SIZE];
+        let mut bytes = [0; SIZE];
         bytes[..4].copy_from_slice(b"ab\xFF\xFE");
         assert_eq!(
             read(&bytes),

@@ -1,6 +1,7 @@
 //! A cursor over bytes that a peer chose.
 
 use super::DecodeError;
+use crate::dialect::ByteOrder;
 
 /// Reads fields one after the other and cannot run over the end.
 ///
@@ -10,20 +11,42 @@ use super::DecodeError;
 pub(crate) struct Reader<'a> {
     rest: &'a [u8],
     offset: usize,
+    order: ByteOrder,
 }
 
 impl<'a> Reader<'a> {
-    /// Starts at the first of `bytes`, which stands `offset` bytes into its message.
-    pub(crate) const fn new(bytes: &'a [u8], offset: usize) -> Self {
+    /// Starts at the first of `bytes`, which stands `offset` bytes into its message. Integers are in
+    /// `order`.
+    pub(crate) const fn new(bytes: &'a [u8], offset: usize, order: ByteOrder) -> Self {
         Self {
             rest: bytes,
             offset,
+            order,
         }
     }
 
     /// Offset of the next byte, from the start of the message.
     pub(crate) const fn offset(&self) -> usize {
         self.offset
+    }
+
+    /// Takes a field of `size` bytes.
+    pub(crate) fn bytes(
+        &mut self,
+        field: &'static str,
+        size: usize,
+    ) -> Result<&'a [u8], DecodeError> {
+        let Some((taken, rest)) = self.rest.split_at_checked(size) else {
+            return Err(DecodeError::Truncated {
+                field,
+                offset: self.offset,
+                needed: size,
+                left: self.rest.len(),
+            });
+        };
+        self.rest = rest;
+        self.offset = self.offset.saturating_add(size);
+        Ok(taken)
     }
 
     /// Takes a field of `N` bytes.
@@ -49,14 +72,23 @@ impl<'a> Reader<'a> {
         self.array(field).map(|&[byte]| byte)
     }
 
-    /// Takes a 2-byte integer, least significant byte first.
+    /// Takes a 2-byte integer.
     pub(crate) fn u16(&mut self, field: &'static str) -> Result<u16, DecodeError> {
-        self.array(field).map(|bytes| u16::from_le_bytes(*bytes))
+        self.u16_in(field, self.order)
     }
 
-    /// Takes a 4-byte integer, least significant byte first.
+    /// Takes a 2-byte integer in an order of its own.
+    pub(crate) fn u16_in(
+        &mut self,
+        field: &'static str,
+        order: ByteOrder,
+    ) -> Result<u16, DecodeError> {
+        self.array(field).map(|&bytes| order.read_u16(bytes))
+    }
+
+    /// Takes a 4-byte integer.
     pub(crate) fn u32(&mut self, field: &'static str) -> Result<u32, DecodeError> {
-        self.array(field).map(|bytes| u32::from_le_bytes(*bytes))
+        self.array(field).map(|&bytes| self.order.read_u32(bytes))
     }
 
     /// Ends the reading: bytes that no field claimed are an error.
@@ -72,13 +104,47 @@ impl<'a> Reader<'a> {
     }
 }
 
+impl ByteOrder {
+    /// A 2-byte integer from its bytes on the wire.
+    pub(crate) const fn read_u16(self, bytes: [u8; 2]) -> u16 {
+        match self {
+            Self::Little => u16::from_le_bytes(bytes),
+            Self::Big => u16::from_be_bytes(bytes),
+        }
+    }
+
+    /// A 4-byte integer from its bytes on the wire.
+    pub(crate) const fn read_u32(self, bytes: [u8; 4]) -> u32 {
+        match self {
+            Self::Little => u32::from_le_bytes(bytes),
+            Self::Big => u32::from_be_bytes(bytes),
+        }
+    }
+
+    /// The bytes of a 2-byte integer on the wire.
+    pub(crate) const fn write_u16(self, value: u16) -> [u8; 2] {
+        match self {
+            Self::Little => value.to_le_bytes(),
+            Self::Big => value.to_be_bytes(),
+        }
+    }
+
+    /// The bytes of a 4-byte integer on the wire.
+    pub(crate) const fn write_u32(self, value: u32) -> [u8; 4] {
+        match self {
+            Self::Little => value.to_le_bytes(),
+            Self::Big => value.to_be_bytes(),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn names_the_field_that_is_cut_off() {
-        let mut reader = Reader::new(&[1, 2, 3], 7);
+        let mut reader = Reader::new(&[1, 2, 3], 7, ByteOrder::Little);
         assert_eq!(reader.u16("code"), Ok(0x0201));
         assert_eq!(
             reader.u32("size"),
@@ -93,7 +159,7 @@ mod tests {
 
     #[test]
     fn refuses_bytes_that_no_field_claimed() {
-        let mut reader = Reader::new(&[1, 2, 3], 0);
+        let mut reader = Reader::new(&[1, 2, 3], 0, ByteOrder::Little);
         assert_eq!(reader.u8("version"), Ok(1));
         assert_eq!(
             reader.finish(),

@@ -2,10 +2,11 @@
 
 use core::fmt;
 
-use super::{ClientId, DecodeError, Name, Reader, RequestHeader};
+use super::{ClientId, DecodeError, Name, Reader, RequestCode, RequestHeader, SendFile};
 use crate::dialect::Dialect;
 
-/// Bytes of the public key field: an X.509 SubjectPublicKeyInfo in DER (PROTOCOL.md 4.1).
+/// Bytes of a public key: an X.509 SubjectPublicKeyInfo in DER (PROTOCOL.md 4.1). Some dialects take
+/// longer ones as well (10.8).
 pub const PUBLIC_KEY_SIZE: usize = 160;
 
 /// Which request; the code of each is for the dialect to say.
@@ -15,6 +16,8 @@ pub enum RequestKind {
     Register,
     /// 1101 in the text.
     SendPublicKey,
+    /// 1102 in the later generations; the text has none.
+    Reconnect,
     /// 1103 in the text.
     SendFile,
     /// 1104 to 1106 in the text.
@@ -34,9 +37,10 @@ pub enum VerdictKind {
 
 impl RequestKind {
     /// All kinds, in the order of the specification.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Register,
         Self::SendPublicKey,
+        Self::Reconnect,
         Self::SendFile,
         Self::Verdict(VerdictKind::Right),
         Self::Verdict(VerdictKind::Wrong),
@@ -49,6 +53,7 @@ impl fmt::Display for RequestKind {
         f.write_str(match self {
             Self::Register => "register",
             Self::SendPublicKey => "send public key",
+            Self::Reconnect => "reconnect",
             Self::SendFile => "send file",
             Self::Verdict(VerdictKind::Right) => "cksum right",
             Self::Verdict(VerdictKind::Wrong) => "cksum wrong, sending again",
@@ -67,7 +72,9 @@ pub enum Request {
     Register(Register),
     /// Asks for an AES key.
     SendPublicKey(SendPublicKey),
-    /// Brings a file.
+    /// Asks for an AES key under the public key that the server has.
+    Reconnect(Reconnect),
+    /// Brings a file, or a packet of one.
     SendFile(SendFile),
     /// Closes an upload.
     Verdict(Verdict),
@@ -80,7 +87,7 @@ pub struct Register {
     pub name: Name,
 }
 
-/// `client name 255, public key 160`
+/// `client name 255, public key 160 or 162 (D)`
 ///
 /// The key is not looked into here: see [`PublicKey::parse`](crate::crypto::PublicKey::parse).
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -88,17 +95,14 @@ pub struct SendPublicKey {
     /// The name that the client is registered under.
     pub name: Name,
     /// The public key, as sent.
-    pub public_key: [u8; PUBLIC_KEY_SIZE],
+    pub public_key: Vec<u8>,
 }
 
-/// `client ID 16 (D), content size 4, file name 255`, and then the content, which is not held here.
+/// `client name 255`
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct SendFile {
-    /// Bytes of *encrypted* content that follow: a positive multiple of 16
-    /// ([`Parameters::content_size`](crate::dialect::Parameters::content_size)).
-    pub content_size: u32,
-    /// The file name as sent.
-    pub file_name: Name,
+pub struct Reconnect {
+    /// The name that the client is registered under.
+    pub name: Name,
 }
 
 /// `client ID 16 (D), file name 255`
@@ -117,106 +121,111 @@ impl Request {
         match self {
             Self::Register(_) => RequestKind::Register,
             Self::SendPublicKey(_) => RequestKind::SendPublicKey,
+            Self::Reconnect(_) => RequestKind::Reconnect,
             Self::SendFile(_) => RequestKind::SendFile,
             Self::Verdict(verdict) => RequestKind::Verdict(verdict.kind),
         }
     }
 
-    /// Header and fixed fields in one buffer, so that they go out in one write (PROTOCOL.md 1.4).
+    /// Header, fixed fields and padding in one buffer, so that they go out in one write (PROTOCOL.md
+    /// 1.4).
     ///
     /// The payload size of a [`SendFile`] counts the content that the caller sends next. Content
-    /// sizes above [`Parameters::max_content_size`](crate::dialect::Parameters::max_content_size) cannot be said; the payload size then saturates.
+    /// sizes above [`Parameters::max_content_size`](crate::dialect::Parameters::max_content_size)
+    /// cannot be said; the payload size then saturates. A reconnect in a dialect that has none gets
+    /// code 0, which no server knows.
     #[must_use]
     pub fn encode(&self, dialect: &Dialect, client_id: ClientId, version: u8) -> Vec<u8> {
         let kind = self.kind();
-        let content_size = match self {
-            Self::SendFile(SendFile { content_size, .. }) => *content_size,
-            _ => 0,
-        };
-        let mut out = Vec::with_capacity(512);
+        let mut payload_size = dialect.request_fixed_size(kind);
+        match self {
+            Self::SendFile(file) => payload_size = payload_size.saturating_add(file.size()),
+            Self::SendPublicKey(SendPublicKey { public_key, .. }) => {
+                let key_size = u32::try_from(public_key.len()).unwrap_or(u32::MAX);
+                payload_size = (dialect.name_width as u32).saturating_add(key_size);
+            }
+            _ => {}
+        }
+        let mut out = Vec::with_capacity(512.max(dialect.request_padding.bytes()));
         RequestHeader {
             client_id,
             version,
-            code: dialect.request_code(kind),
-            payload_size: dialect
-                .request_fixed_size(kind)
-                .saturating_add(content_size),
+            code: dialect.request_code(kind).unwrap_or(RequestCode(0)),
+            payload_size,
         }
-        .write(&mut out);
+        .write(dialect, &mut out);
 
+        let width = dialect.name_width;
         match self {
-            Self::Register(Register { name }) => name.write(&mut out),
+            Self::Register(Register { name }) | Self::Reconnect(Reconnect { name }) => {
+                name.write(width, &mut out);
+            }
             Self::SendPublicKey(SendPublicKey { name, public_key }) => {
-                name.write(&mut out);
+                name.write(width, &mut out);
                 out.extend_from_slice(public_key);
             }
-            Self::SendFile(SendFile {
-                content_size,
-                file_name,
-            }) => {
+            Self::SendFile(file) => {
                 write_client_id(dialect, client_id, &mut out);
-                out.extend_from_slice(&content_size.to_le_bytes());
-                file_name.write(&mut out);
+                file.write_fields(dialect, &mut out);
+                return out;
             }
             Self::Verdict(Verdict { file_name, .. }) => {
                 write_client_id(dialect, client_id, &mut out);
-                file_name.write(&mut out);
+                file_name.write(width, &mut out);
             }
         }
+        let padded = out
+            .len()
+            .saturating_add(dialect.request_padding_size(payload_size));
+        out.resize(padded, 0);
         out
     }
 
-    /// Reads the fixed fields that follow `header`: [`Parameters::request_fixed_size`](crate::dialect::Parameters::request_fixed_size) bytes, without
-    /// the content of a send file request.
+    /// Reads what follows `header`: [`RequestHeader::rest_size`] bytes, without the content of a send
+    /// file request.
+    ///
+    /// Of a packet this judges what can be judged without the packets before it.
     ///
     /// # Errors
     ///
     /// What [`RequestHeader::check`] finds, then whatever comes first in the bytes.
     pub fn decode(
         header: &RequestHeader,
-        fixed: &[u8],
+        rest: &[u8],
         dialect: &Dialect,
     ) -> Result<Self, DecodeError> {
         let kind = header.check(dialect)?;
-        let mut r = Reader::new(fixed, RequestHeader::SIZE);
+        let width = dialect.name_width;
+        let mut r = Reader::new(rest, dialect.request_header_size(), dialect.byte_order);
         let request = match kind {
             RequestKind::Register => Self::Register(Register {
-                name: Name::read(&mut r, "client name")?,
+                name: Name::read(&mut r, "client name", width)?,
             }),
-            RequestKind::SendPublicKey => Self::SendPublicKey(SendPublicKey {
-                name: Name::read(&mut r, "client name")?,
-                public_key: *r.array("public key")?,
+            RequestKind::SendPublicKey => {
+                let name = Name::read(&mut r, "client name", width)?;
+                let key_size = header.payload_size.saturating_sub(width as u32);
+                let key_size = usize::try_from(key_size).unwrap_or(usize::MAX);
+                let public_key = r.bytes("public key", key_size)?.to_vec();
+                Self::SendPublicKey(SendPublicKey { name, public_key })
+            }
+            RequestKind::Reconnect => Self::Reconnect(Reconnect {
+                name: Name::read(&mut r, "client name", width)?,
             }),
             RequestKind::SendFile => {
                 read_client_id(&mut r, header, dialect)?;
-                let offset = r.offset();
-                let got = r.u32("content size")?;
-                let expected = header
-                    .payload_size
-                    .saturating_sub(dialect.request_fixed_size(kind));
-                if got != expected {
-                    return Err(DecodeError::ContentSizeMismatch {
-                        offset,
-                        expected,
-                        got,
-                    });
-                }
-                if got == 0 || !got.is_multiple_of(16) {
-                    return Err(DecodeError::ContentNotBlocks { offset, got });
-                }
-                Self::SendFile(SendFile {
-                    content_size: got,
-                    file_name: Name::read(&mut r, "file name")?,
-                })
+                let file = SendFile::read_fields(&mut r, header, dialect)?;
+                r.finish()?;
+                return Ok(Self::SendFile(file));
             }
             RequestKind::Verdict(kind) => {
                 read_client_id(&mut r, header, dialect)?;
                 Self::Verdict(Verdict {
                     kind,
-                    file_name: Name::read(&mut r, "file name")?,
+                    file_name: Name::read(&mut r, "file name", width)?,
                 })
             }
         };
+        r.bytes("padding", dialect.request_padding_size(header.payload_size))?;
         r.finish()?;
         Ok(request)
     }

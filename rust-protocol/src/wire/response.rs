@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::{ClientId, DecodeError, Name, Reader, ResponseHeader};
+use super::{ClientId, DecodeError, Name, Reader, ResponseCode, ResponseHeader};
 use crate::dialect::{CksumWidth, Dialect, RefusedPayload};
 
 /// Bytes of an AES key under RSA with 1024 bits (PROTOCOL.md 4.2).
@@ -21,16 +21,25 @@ pub enum ResponseKind {
     FileReceived,
     /// 2104; the text has none.
     Acknowledged,
+    /// 2105; the text has none.
+    Reconnected,
+    /// 2106; the text has none.
+    ReconnectRefused,
+    /// 2107; the text has none.
+    GeneralError,
 }
 
 impl ResponseKind {
     /// All kinds, in the order of the specification.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 8] = [
         Self::Registered,
         Self::Refused,
         Self::AesKey,
         Self::FileReceived,
         Self::Acknowledged,
+        Self::Reconnected,
+        Self::ReconnectRefused,
+        Self::GeneralError,
     ];
 }
 
@@ -42,6 +51,9 @@ impl fmt::Display for ResponseKind {
             Self::AesKey => "AES key",
             Self::FileReceived => "file received",
             Self::Acknowledged => "acknowledged",
+            Self::Reconnected => "reconnected",
+            Self::ReconnectRefused => "reconnect refused",
+            Self::GeneralError => "general error",
         })
     }
 }
@@ -51,14 +63,20 @@ impl fmt::Display for ResponseKind {
 pub enum Response {
     /// Brings the client ID.
     Registered(Registered),
-    /// The only negative answer.
+    /// The negative answer, or that to a register request where there is a general error.
     Refused(Refused),
     /// Brings the AES key, wrapped.
     AesKey(WrappedKey),
     /// Brings the cksum of a file that is stored.
     FileReceived(FileReceived),
-    /// Takes note of a verdict. No server of the dialects here sends it.
+    /// Takes note of a verdict.
     Acknowledged(Acknowledged),
+    /// Brings the AES key after a reconnect, wrapped.
+    Reconnected(WrappedKey),
+    /// The client has to register anew.
+    ReconnectRefused(ReconnectRefused),
+    /// The negative answer of the later generations; empty.
+    GeneralError,
 }
 
 /// `client ID 16`
@@ -87,16 +105,17 @@ pub struct WrappedKey {
     pub wrapped: [u8; WRAPPED_KEY_SIZE],
 }
 
-/// `client ID 16, content size 4, file name 255, cksum 4 or 16 (D)`
+/// `client ID 16 (D), content size 4 (D), file name 255, cksum 4 or 16 (D)`
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct FileReceived {
-    /// The ID of the client that asked.
-    pub client_id: ClientId,
-    /// Bytes of *encrypted* content, as in the request (PROTOCOL.md 2.8).
-    pub content_size: u32,
+    /// The ID of the client that asked; `None` if the dialect leaves it out.
+    pub client_id: Option<ClientId>,
+    /// The size that the dialect repeats: bytes of *encrypted* content as in the request, or bytes of
+    /// plaintext (PROTOCOL.md 2.8). `None` if the dialect leaves it out.
+    pub content_size: Option<u32>,
     /// The file name as sent.
     pub file_name: Name,
-    /// The cksum of the plaintext (PROTOCOL.md 5).
+    /// The dialect's checksum (PROTOCOL.md 5).
     pub cksum: u32,
 }
 
@@ -105,6 +124,13 @@ pub struct FileReceived {
 pub struct Acknowledged {
     /// The ID of the client that asked, if it is repeated.
     pub client_id: Option<ClientId>,
+}
+
+/// `client ID 16`
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ReconnectRefused {
+    /// The client ID of the request header.
+    pub client_id: ClientId,
 }
 
 impl Response {
@@ -117,10 +143,17 @@ impl Response {
             Self::AesKey(_) => ResponseKind::AesKey,
             Self::FileReceived(_) => ResponseKind::FileReceived,
             Self::Acknowledged(_) => ResponseKind::Acknowledged,
+            Self::Reconnected(_) => ResponseKind::Reconnected,
+            Self::ReconnectRefused(_) => ResponseKind::ReconnectRefused,
+            Self::GeneralError => ResponseKind::GeneralError,
         }
     }
 
-    /// The whole message in one buffer, so that it goes out in one write (PROTOCOL.md 1.4).
+    /// The whole message, padding included, in one buffer, so that it goes out in one write
+    /// (PROTOCOL.md 1.4).
+    ///
+    /// A field that the dialect leaves out is left out, and one that it has but is `None` here is
+    /// zeros. A response that the dialect does not have gets code 0, which no client knows.
     #[must_use]
     pub fn encode(&self, dialect: &Dialect, version: u8) -> Vec<u8> {
         let kind = self.kind();
@@ -128,103 +161,145 @@ impl Response {
             Self::Acknowledged(Acknowledged { client_id: None }) => 0,
             _ => dialect.response_size(kind),
         };
-        let mut out = Vec::with_capacity(300);
+        let mut out = Vec::with_capacity(312.max(dialect.response_padding.bytes()));
         ResponseHeader {
             version,
-            code: dialect.response_code(kind),
-            payload_size,
+            code: dialect.response_code(kind).unwrap_or(ResponseCode(0)),
+            payload_size: dialect.claimed_response_size(payload_size),
         }
         .write(dialect, &mut out);
 
         match self {
-            Self::Registered(Registered { client_id }) => {
+            Self::Registered(Registered { client_id })
+            | Self::ReconnectRefused(ReconnectRefused { client_id }) => {
                 out.extend_from_slice(client_id.as_bytes());
             }
             Self::Refused(Refused { client_id }) => match dialect.refused_payload {
                 RefusedPayload::Empty => {}
-                RefusedPayload::ClientId => {
-                    let client_id = client_id.unwrap_or(ClientId::ZERO);
-                    out.extend_from_slice(client_id.as_bytes());
-                }
+                RefusedPayload::ClientId => write_client_id(*client_id, &mut out),
             },
-            Self::AesKey(WrappedKey { client_id, wrapped }) => {
+            Self::AesKey(WrappedKey { client_id, wrapped })
+            | Self::Reconnected(WrappedKey { client_id, wrapped }) => {
                 out.extend_from_slice(client_id.as_bytes());
                 out.extend_from_slice(wrapped);
             }
-            Self::FileReceived(FileReceived {
-                client_id,
-                content_size,
-                file_name,
-                cksum,
-            }) => {
-                out.extend_from_slice(client_id.as_bytes());
-                out.extend_from_slice(&content_size.to_le_bytes());
-                file_name.write(&mut out);
-                out.extend_from_slice(&cksum.to_le_bytes());
-                match dialect.cksum_width {
-                    CksumWidth::Four => {}
-                    CksumWidth::Sixteen => out.extend_from_slice(&[0; 12]),
-                }
-            }
+            Self::FileReceived(received) => received.write(dialect, &mut out),
             Self::Acknowledged(Acknowledged { client_id }) => {
-                if let Some(client_id) = client_id {
-                    out.extend_from_slice(client_id.as_bytes());
+                if client_id.is_some() {
+                    write_client_id(*client_id, &mut out);
                 }
             }
+            Self::GeneralError => {}
         }
+        let padded = out
+            .len()
+            .saturating_add(dialect.response_padding_size(payload_size));
+        out.resize(padded, 0);
         out
     }
 
-    /// Reads the payload that follows `header`.
+    /// Reads what follows `header`: payload and padding, as many bytes as [`ResponseHeader::rest`]
+    /// says.
     ///
     /// # Errors
     ///
     /// What [`ResponseHeader::check`] finds, then whatever comes first in the bytes.
     pub fn decode(
         header: &ResponseHeader,
-        payload: &[u8],
+        rest: &[u8],
         dialect: &Dialect,
     ) -> Result<Self, DecodeError> {
-        let kind = header.check(dialect)?;
-        let mut r = Reader::new(payload, dialect.response_header_size());
-        let response = match kind {
+        let sizes = header.rest(dialect)?;
+        let mut r = Reader::new(rest, dialect.response_header_size(), dialect.byte_order);
+        let response = match sizes.kind {
             ResponseKind::Registered => Self::Registered(Registered {
                 client_id: read_client_id(&mut r)?,
             }),
             ResponseKind::Refused => Self::Refused(Refused {
-                client_id: read_optional_client_id(&mut r, header)?,
+                client_id: read_optional_client_id(&mut r, sizes.payload, dialect)?,
             }),
-            ResponseKind::AesKey => Self::AesKey(WrappedKey {
-                client_id: read_client_id(&mut r)?,
-                wrapped: *r.array("wrapped key")?,
-            }),
-            ResponseKind::FileReceived => Self::FileReceived(FileReceived {
-                client_id: read_client_id(&mut r)?,
-                content_size: r.u32("content size")?,
-                file_name: Name::read(&mut r, "file name")?,
-                cksum: read_cksum(&mut r, dialect)?,
-            }),
+            ResponseKind::AesKey => Self::AesKey(read_wrapped_key(&mut r)?),
+            ResponseKind::FileReceived => Self::FileReceived(FileReceived::read(&mut r, dialect)?),
             ResponseKind::Acknowledged => Self::Acknowledged(Acknowledged {
-                client_id: read_optional_client_id(&mut r, header)?,
+                client_id: read_optional_client_id(&mut r, sizes.payload, dialect)?,
             }),
+            ResponseKind::Reconnected => Self::Reconnected(read_wrapped_key(&mut r)?),
+            ResponseKind::ReconnectRefused => Self::ReconnectRefused(ReconnectRefused {
+                client_id: read_client_id(&mut r)?,
+            }),
+            ResponseKind::GeneralError => Self::GeneralError,
         };
+        r.bytes("padding", sizes.padding)?;
         r.finish()?;
         Ok(response)
     }
+}
+
+impl FileReceived {
+    fn write(&self, dialect: &Dialect, out: &mut Vec<u8>) {
+        let fields = dialect.file_received_fields;
+        if fields.has_client_id() {
+            write_client_id(self.client_id, out);
+        }
+        if fields.has_content_size() {
+            let size = self.content_size.unwrap_or_default();
+            out.extend_from_slice(&dialect.byte_order.write_u32(size));
+        }
+        self.file_name.write(dialect.name_width, out);
+        out.extend_from_slice(&dialect.byte_order.write_u32(self.cksum));
+        match dialect.cksum_width {
+            CksumWidth::Four => {}
+            CksumWidth::Sixteen => out.extend_from_slice(&[0; 12]),
+        }
+    }
+
+    fn read(r: &mut Reader<'_>, dialect: &Dialect) -> Result<Self, DecodeError> {
+        let fields = dialect.file_received_fields;
+        let client_id = match fields.has_client_id() {
+            true => Some(read_client_id(r)?),
+            false => None,
+        };
+        let content_size = match fields.has_content_size() {
+            true => Some(r.u32("content size")?),
+            false => None,
+        };
+        Ok(Self {
+            client_id,
+            content_size,
+            file_name: Name::read(r, "file name", dialect.name_width)?,
+            cksum: read_cksum(r, dialect)?,
+        })
+    }
+}
+
+fn write_client_id(client_id: Option<ClientId>, out: &mut Vec<u8>) {
+    out.extend_from_slice(client_id.unwrap_or(ClientId::ZERO).as_bytes());
 }
 
 fn read_client_id(r: &mut Reader<'_>) -> Result<ClientId, DecodeError> {
     r.array("client ID").copied().map(ClientId::from_bytes)
 }
 
+/// The client ID of a payload that has it or not. Where a padded size does not tell which, zeros are
+/// the beginning of the padding: no client has such an ID (PROTOCOL.md 1.9).
 fn read_optional_client_id(
     r: &mut Reader<'_>,
-    header: &ResponseHeader,
+    payload: usize,
+    dialect: &Dialect,
 ) -> Result<Option<ClientId>, DecodeError> {
-    match header.payload_size {
-        0 => Ok(None),
-        _ => read_client_id(r).map(Some),
+    if payload == 0 {
+        return Ok(None);
     }
+    let client_id = read_client_id(r)?;
+    let is_there = ResponseHeader::tells_empty(dialect) || client_id != ClientId::ZERO;
+    Ok(is_there.then_some(client_id))
+}
+
+fn read_wrapped_key(r: &mut Reader<'_>) -> Result<WrappedKey, DecodeError> {
+    Ok(WrappedKey {
+        client_id: read_client_id(r)?,
+        wrapped: *r.array("wrapped key")?,
+    })
 }
 
 fn read_cksum(r: &mut Reader<'_>, dialect: &Dialect) -> Result<u32, DecodeError> {
@@ -239,7 +314,7 @@ fn read_cksum(r: &mut Reader<'_>, dialect: &Dialect) -> Result<u32, DecodeError>
                     offset: field_offset.saturating_add(4),
                 });
             }
-            Ok(u32::from_le_bytes([a, b, c, d]))
+            Ok(dialect.byte_order.read_u32([a, b, c, d]))
         }
     }
 }

@@ -2,24 +2,80 @@
 
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
+mod client;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
 
-use backup_protocol::crypto::{AesKey, Decryptor, KeyPair, encrypt};
+use backup_protocol::Dialect;
+use backup_protocol::crypto::{AesKey, Decryptor, KeyPair, PublicKey};
 use backup_protocol::rand_core::{TryCryptoRng, TryRng};
-use backup_protocol::session::client::{self, ClientSession, Event, File, FileOutcome};
-use backup_protocol::session::server::{self, Answer, Ask, Content, ServerSession, UploadId};
-use backup_protocol::session::{ClientError, ClientOptions, Refusal};
-use backup_protocol::wire::{ClientId, Name, RequestHeader, VerdictKind};
-use backup_protocol::{Cksum, Dialect};
+use backup_protocol::session::server::{
+    self, Answer, Ask, Auto, Content, Learned, NewFile, ServerSession, UploadId,
+};
+use backup_protocol::session::{ClientOptions, Refusal};
+use backup_protocol::wire::{ClientId, Name, VerdictKind};
 
 pub fn name(text: &str) -> Name {
     Name::new(text).unwrap()
 }
 
-pub fn dialect(name: &str) -> Dialect {
-    Dialect::named(name).unwrap()
+pub fn dialect(text: &str) -> Dialect {
+    Dialect::parse(text).unwrap()
 }
+
+/// Every named dialect, and every modifier on one that has it otherwise.
+pub fn every_dialect() -> Vec<Dialect> {
+    let modified = MODIFIED.iter().map(|text| dialect(text));
+    Dialect::all().iter().cloned().chain(modified).collect()
+}
+
+const MODIFIED: [&str; 44] = [
+    "seed,order=big",
+    "2024c,order=big,packet-order=big",
+    "2024a,packet-order=big",
+    "seed,align=natural",
+    "2024a,align=natural",
+    "seed,name=256",
+    "2024c,name=256",
+    "seed,size-width=2",
+    "readme,size-width=4",
+    "2023a,size=message",
+    "seed,size=padded",
+    "2023a,pad=1024,size=padded",
+    "2024a,pad=2048",
+    "readme,pad=1024",
+    "seed,request-pad=1024",
+    "2024a,request-pad=1024,id=yes",
+    "seed,id=no",
+    "2023a,id=yes",
+    "seed,refused=client-id",
+    "2023a,refused=client-id",
+    "seed,received=client_id+file_name+cksum",
+    "2024a,received=content_size+file_name+cksum",
+    "2024a,echo=plain",
+    "seed,echo=plain",
+    "seed,crc=zlib",
+    "2023c,crc=crc8",
+    "2022c,crc-input=padded",
+    "2023a,crc=zlib,crc-input=content",
+    "seed,cksum-width=16",
+    "seed,aes=32",
+    "2024a,aes=16",
+    "2022c,key=160+162",
+    "seed,connection=request",
+    "2024c,connection=request,packet=48",
+    "2023a,packets=yes",
+    "2024a,packets=no",
+    "2024a,packet=16",
+    "2023c,reconnect-key=same",
+    "seed,right=none,wrong=acknowledged",
+    "2023a,wrong=general-error+close",
+    "2024a,right=close,wrong=refused",
+    "2024c,give-up=general-error+close",
+    "2022c,wrong=close,give-up=none",
+    "seed,align=natural,pad=1024,crc=zlib,crc-input=content",
+];
 
 /// Options of a client "alice" with a new key.
 pub fn options(dialect: &Dialect) -> ClientOptions {
@@ -31,6 +87,8 @@ pub fn options(dialect: &Dialect) -> ClientOptions {
 #[derive(Default)]
 pub struct Store {
     pub clients: BTreeMap<ClientId, (Name, Option<AesKey>)>,
+    pub public_keys: BTreeMap<ClientId, PublicKey>,
+    pub learned: BTreeMap<ClientId, Learned>,
     pub versions: Vec<Version>,
     /// What to refuse, and how often.
     pub refuse: Option<(&'static str, Refusal, u32)>,
@@ -58,6 +116,9 @@ impl Store {
         let what = match &ask {
             Ask::Register { .. } => "register",
             Ask::SendPublicKey { .. } => "send public key",
+            Ask::Reconnect { .. } => "reconnect",
+            Ask::StoreAesKey { .. } => "store AES key",
+            Ask::Recall { .. } => "recall",
             Ask::SendFile { .. } => "send file",
             Ask::Verdict { .. } => "verdict",
         };
@@ -82,8 +143,8 @@ impl Store {
             Ask::SendPublicKey {
                 client,
                 name,
+                public_key,
                 aes_key,
-                ..
             } => {
                 let (own_name, key) = self
                     .clients
@@ -93,8 +154,26 @@ impl Store {
                     return Err(Refusal::NameDiffers);
                 }
                 *key = Some(aes_key);
+                self.public_keys.insert(client, public_key);
                 Ok(Answer::KeyStored)
             }
+            Ask::Reconnect { client, name } => {
+                let (own_name, key) = self.clients.get(&client).ok_or(Refusal::UnknownClient)?;
+                if *own_name != name {
+                    return Err(Refusal::NameDiffers);
+                }
+                let public_key = self.public_keys.get(&client).ok_or(Refusal::NoKey)?;
+                Ok(Answer::Keys {
+                    public_key: public_key.clone(),
+                    aes_key: key.clone().ok_or(Refusal::NoKey)?,
+                })
+            }
+            Ask::StoreAesKey { client, aes_key } => {
+                let found = self.clients.get_mut(&client);
+                found.ok_or(Refusal::UnknownClient)?.1 = Some(aes_key);
+                Ok(Answer::KeyStored)
+            }
+            Ask::Recall { client } => Ok(Answer::Recalled(self.learned.get(&client).cloned())),
             Ask::SendFile { client, .. } => {
                 let (_, key) = self.clients.get(&client).ok_or(Refusal::UnknownClient)?;
                 Ok(Answer::Accepted {
@@ -144,6 +223,7 @@ impl Store {
 pub struct Connection {
     pub session: ServerSession,
     action: server::Action,
+    file: Option<Receiving>,
     pub to_server: VecDeque<u8>,
     pub to_client: VecDeque<u8>,
     /// The client ended its sending side.
@@ -151,11 +231,19 @@ pub struct Connection {
     pub server_ended: bool,
 }
 
+/// A file that is not complete.
+struct Receiving {
+    new: Box<NewFile>,
+    decryptor: Decryptor,
+    plain: Vec<u8>,
+}
+
 impl Connection {
     pub fn new(session: ServerSession) -> Self {
         Self {
+            action: session.start(),
             session,
-            action: server::Action::ReadHeader,
+            file: None,
             to_server: VecDeque::new(),
             to_client: VecDeque::new(),
             client_ended: false,
@@ -170,68 +258,85 @@ impl Connection {
         self.to_client.drain(..).collect()
     }
 
+    /// Whether a part of a file is here that may still be continued.
+    pub fn in_file(&self) -> bool {
+        self.file.is_some()
+    }
+
     fn take(&mut self, size: usize) -> Option<Vec<u8>> {
         (self.to_server.len() >= size).then(|| self.to_server.drain(..size).collect())
     }
 
-    fn run(&mut self, world: &mut World) {
+    pub fn run(&mut self, world: &mut World) {
         while !self.server_ended {
             let taken;
+            if let Some((client, learned)) = self.session.take_learned()
+                && world.store.clients.contains_key(&client)
+            {
+                world.log.push(format!("learned {}", learned.dialect()));
+                world.store.learned.insert(client, learned);
+            }
+            let needed = match &self.action {
+                server::Action::ReadHeader { size } | server::Action::ReadPayload { size } => *size,
+                server::Action::ReceiveContent { size, .. } => *size as usize,
+                server::Action::Discard { size } => *size as usize,
+                _ => 0,
+            };
+            if self.to_server.len() < needed {
+                let between = matches!(self.action, server::Action::ReadHeader { .. });
+                self.server_ended = self.client_ended && between;
+                return;
+            }
+            if !matches!(
+                self.action,
+                server::Action::ReadHeader { .. }
+                    | server::Action::ReadPayload { .. }
+                    | server::Action::ReceiveContent { .. }
+            ) {
+                self.file = None;
+            }
             let event = match std::mem::replace(&mut self.action, server::Action::Close) {
-                server::Action::ReadHeader => match self.take(RequestHeader::SIZE) {
-                    Some(bytes) => {
-                        taken = bytes;
-                        server::Event::Header(taken.as_slice().try_into().unwrap())
-                    }
-                    None => {
-                        self.server_ended = self.client_ended;
-                        self.action = server::Action::ReadHeader;
-                        return;
-                    }
-                },
-                server::Action::ReadPayload { size } => match self.take(size) {
-                    Some(bytes) => {
-                        taken = bytes;
-                        server::Event::Payload(&taken)
-                    }
-                    None => {
-                        self.action = server::Action::ReadPayload { size };
-                        return;
-                    }
-                },
+                server::Action::ReadHeader { size } => {
+                    taken = self.take(size).unwrap();
+                    server::Event::Header(&taken)
+                }
+                server::Action::ReadPayload { size } => {
+                    taken = self.take(size).unwrap();
+                    server::Event::Payload(&taken)
+                }
                 server::Action::Ask(ask) => {
-                    world
-                        .log
-                        .push(format!("{}", self.session.request().unwrap()));
+                    // Not a request, but questions about one.
+                    if !matches!(ask, Ask::Recall { .. } | Ask::StoreAesKey { .. }) {
+                        let request = self.session.request().unwrap();
+                        world.log.push(request.to_string());
+                    }
                     server::Event::Answer(world.store.answer(ask))
                 }
-                server::Action::ReceiveContent {
-                    client,
-                    file_name,
-                    size,
-                    key,
-                } => match self.take(size as usize) {
-                    Some(content) => {
-                        world.content_keys.push(key.clone());
-                        server::Event::Content(world.receive(client, file_name, &key, &content))
-                    }
-                    None => {
-                        self.action = server::Action::ReceiveContent {
-                            client,
-                            file_name,
-                            size,
-                            key,
-                        };
-                        return;
-                    }
-                },
-                server::Action::Discard { size } => match self.take(size as usize) {
-                    Some(_) => server::Event::Done,
-                    None => {
-                        self.action = server::Action::Discard { size };
-                        return;
-                    }
-                },
+                server::Action::BeginFile(new) => {
+                    world.content_keys.push(new.key.clone());
+                    self.file = Some(Receiving {
+                        decryptor: Decryptor::new(&new.key),
+                        plain: Vec::new(),
+                        new,
+                    });
+                    server::Event::Done
+                }
+                server::Action::ReceiveContent { last, .. } => {
+                    let content = self.take(needed).unwrap();
+                    let mut file = self.file.take().unwrap();
+                    file.take(&content, world.chunk);
+                    server::Event::Content(match last {
+                        true => world.keep(file),
+                        false => {
+                            self.file = Some(file);
+                            Content::Received
+                        }
+                    })
+                }
+                server::Action::Discard { .. } => {
+                    self.take(needed).unwrap();
+                    server::Event::Done
+                }
                 server::Action::Send(bytes) => {
                     if self.session.refusal().is_some() {
                         world.log.push("refused".into());
@@ -253,6 +358,17 @@ impl Connection {
     }
 }
 
+impl Receiving {
+    fn take(&mut self, content: &[u8], chunk: usize) {
+        for chunk in content.chunks(chunk) {
+            let start = self.plain.len();
+            self.decryptor.update(chunk, &mut self.plain);
+            self.new.cksum.content(chunk);
+            self.new.cksum.plain(&self.plain[start..]);
+        }
+    }
+}
+
 /// Random numbers, whose first bytes can be chosen.
 struct Chance<'a> {
     first: &'a mut Vec<u8>,
@@ -270,7 +386,8 @@ impl TryRng for Chance<'_> {
     }
 
     fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
-        if self.first.is_empty() {
+        // Another size is not that of the key, but of what wraps it.
+        if self.first.len() != bytes.len() {
             return rand::rng().try_fill_bytes(bytes);
         }
         bytes.copy_from_slice(self.first);
@@ -284,6 +401,8 @@ impl TryCryptoRng for Chance<'_> {}
 /// A server, its store, and what happened to it.
 pub struct World {
     pub dialect: Dialect,
+    /// There if the server learns dialects; the one above is then that of its clients here.
+    pub auto: Option<Auto>,
     pub store: Store,
     /// What the server did, in order.
     pub log: Vec<String>,
@@ -303,6 +422,7 @@ impl World {
     pub fn new(dialect: &Dialect) -> Self {
         Self {
             dialect: dialect.clone(),
+            auto: None,
             store: Store::default(),
             log: Vec::new(),
             content_keys: Vec::new(),
@@ -315,164 +435,43 @@ impl World {
     }
 
     pub fn connection(&self) -> Connection {
-        let session = ServerSession::new(self.dialect.clone());
+        let session = match &self.auto {
+            Some(auto) => ServerSession::auto(auto),
+            None => ServerSession::new(self.dialect.clone()),
+        };
         Connection::new(session.with_discard_limit(self.discard_limit))
     }
 
-    fn receive(
-        &mut self,
-        client: ClientId,
-        file_name: Name,
-        key: &AesKey,
-        content: &[u8],
-    ) -> Content {
-        let mut plain = Vec::new();
-        let mut decryptor = Decryptor::new(key);
-        for chunk in content.chunks(self.chunk) {
-            decryptor.update(chunk, &mut plain);
-        }
+    fn keep(&mut self, file: Receiving) -> Content {
+        let Receiving {
+            new,
+            decryptor,
+            mut plain,
+        } = file;
+        let start = plain.len();
         if let Err(error) = decryptor.finish(&mut plain) {
             return Content::Refused {
                 refusal: error.into(),
                 unread: 0,
             };
         }
-        let mut cksum = Cksum::of(&plain);
+        let NewFile {
+            client,
+            file_name,
+            mut cksum,
+            ..
+        } = *new;
+        cksum.plain(&plain[start..]);
+        let plain_size = cksum.plain_size();
+        let mut cksum = cksum.finish();
         if self.wrong_cksums > 0 {
             self.wrong_cksums -= 1;
             cksum ^= 1;
         }
         Content::Stored {
             upload: self.store.keep(client, file_name, plain),
+            plain_size,
             cksum,
         }
-    }
-
-    /// Runs a client against this server to its end.
-    pub fn backup(
-        &mut self,
-        options: ClientOptions,
-        files: &[(&str, Vec<u8>)],
-    ) -> (ClientSession, Result<Vec<FileOutcome>, ClientError>) {
-        self.run(options, files, false)
-    }
-
-    /// As [`World::backup`], of no file at all.
-    pub fn exchange_keys(
-        &mut self,
-        options: ClientOptions,
-    ) -> (ClientSession, Result<Vec<FileOutcome>, ClientError>) {
-        self.run(options, &[], true)
-    }
-
-    fn run(
-        &mut self,
-        options: ClientOptions,
-        files: &[(&str, Vec<u8>)],
-        mut keys_only: bool,
-    ) -> (ClientSession, Result<Vec<FileOutcome>, ClientError>) {
-        let rng = &mut rand::rng();
-        let mut session = ClientSession::new(options);
-        let mut action = session.start();
-        let mut files = files.iter();
-        let mut plain: &[u8] = &[];
-        let mut connection: Option<Connection> = None;
-        for _ in 0..100_000 {
-            let mut bytes = Vec::new();
-            let event = match action {
-                client::Action::NextFile => match files.next() {
-                    Some((file_name, content)) => {
-                        plain = content;
-                        Event::File(File {
-                            name: name(file_name),
-                            plain_size: plain.len() as u64,
-                        })
-                    }
-                    None if std::mem::take(&mut keys_only) => Event::KeysOnly,
-                    None => Event::NoMoreFiles,
-                },
-                client::Action::Connect => {
-                    self.hang_up(connection.take());
-                    self.log.push("connect".into());
-                    connection = Some(self.connection());
-                    Event::Connected
-                }
-                client::Action::KeepIdentity { client_id } => {
-                    assert!(self.store.clients.contains_key(&client_id));
-                    Event::IdentityKept
-                }
-                client::Action::Send(bytes) => {
-                    match self.write(connection.as_mut().unwrap(), &bytes) {
-                        true => Event::Sent,
-                        false => Event::SendFailed,
-                    }
-                }
-                client::Action::SendContent {
-                    prefix,
-                    key,
-                    plain_size,
-                    content_size,
-                    ..
-                } => {
-                    assert_eq!(plain_size, plain.len() as u64);
-                    let content = encrypt(&key, plain);
-                    assert_eq!(content.len(), content_size as usize);
-                    let connection = connection.as_mut().unwrap();
-                    if self.write(connection, &prefix) && self.write(connection, &content) {
-                        let cksum = Cksum::of(plain);
-                        Event::ContentSent { cksum }
-                    } else {
-                        Event::SendFailed
-                    }
-                }
-                client::Action::Read { max } => {
-                    assert!((1..300).contains(&max), "{max}");
-                    let connection = connection.as_mut().unwrap();
-                    connection.run(self);
-                    let size = max.min(self.chunk).min(connection.to_client.len());
-                    bytes.extend(connection.to_client.drain(..size));
-                    match size {
-                        0 if connection.server_ended => Event::Ended,
-                        0 => Event::TimedOut,
-                        _ => Event::Received(&bytes),
-                    }
-                }
-                client::Action::EndSending => {
-                    connection.as_mut().unwrap().client_ended = true;
-                    Event::SendingEnded
-                }
-                client::Action::Done => {
-                    self.hang_up(connection);
-                    let outcomes = session.outcomes().to_vec();
-                    return (session, Ok(outcomes));
-                }
-                client::Action::Failed(error) => {
-                    self.hang_up(connection);
-                    return (session, Err(error));
-                }
-            };
-            action = session.handle(event, rng);
-        }
-        panic!("a session without end: {:?}", self.log);
-    }
-
-    /// Lets the server see the end of a connection that the client closes.
-    fn hang_up(&mut self, connection: Option<Connection>) {
-        if let Some(mut connection) = connection {
-            connection.client_ended = true;
-            connection.run(self);
-        }
-    }
-
-    fn write(&mut self, connection: &mut Connection, bytes: &[u8]) -> bool {
-        self.writes.push(bytes.to_vec());
-        for chunk in bytes.chunks(self.chunk) {
-            if connection.server_ended {
-                return false;
-            }
-            connection.to_server.extend(chunk);
-            connection.run(self);
-        }
-        true
     }
 }

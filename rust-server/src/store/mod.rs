@@ -5,6 +5,7 @@
 //! wrong one removes it. At most the newest verified version of a file is kept, and beside it the
 //! waiting ones that are newer (PROTOCOL.md 7.3).
 
+mod clients;
 mod layout;
 mod path;
 mod recover;
@@ -18,8 +19,10 @@ use std::io;
 use std::path::PathBuf;
 
 use backup_protocol::crypto::AesKey;
+use backup_protocol::session::server::Learned;
 use backup_protocol::wire::ClientId;
 
+pub use clients::{ClientRow, clients};
 pub use layout::IncomingFile;
 pub use sqlite::DiskStore;
 
@@ -30,8 +33,12 @@ pub struct Client {
     pub name: String,
     /// What the server calls it in logs, and the name of its folder.
     pub label: String,
-    /// Its AES key, if it ever sent a public key.
+    /// Its public key in DER, if it ever sent one.
+    pub public_key: Option<Vec<u8>>,
+    /// The AES key that was made last, if it ever sent a public key.
     pub aes_key: Option<AesKey>,
+    /// What was learned of its dialect.
+    pub learned: Option<Learned>,
 }
 
 /// A client that registers.
@@ -136,6 +143,28 @@ pub trait Store: Send + Sync + 'static {
         keys: NewKeys,
     ) -> impl Future<Output = Result<KeysSet, StoreError>> + Send;
 
+    /// Replaces the AES key of a client; `false` if there is no such client.
+    fn set_aes_key(
+        &self,
+        id: ClientId,
+        aes_key: AesKey,
+        version: u8,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// The client with this ID, which asks for something that changes nothing else.
+    fn seen(
+        &self,
+        id: ClientId,
+        version: u8,
+    ) -> impl Future<Output = Result<Option<Client>, StoreError>> + Send;
+
+    /// Keeps what was learned of a client's dialect; `false` if there is no such client.
+    fn learn(
+        &self,
+        id: ClientId,
+        learned: Learned,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
     /// Room for the plaintext of one upload. Dropped, it is gone. Blocks.
     ///
     /// # Errors
@@ -209,6 +238,12 @@ pub enum StoreError {
     /// There are files, but no rows for them. To go on would mean to take them for leftovers.
     #[error("{} is missing or empty, but there are stored files beside it", path.display())]
     DatabaseMissing {
+        /// The database.
+        path: PathBuf,
+    },
+    /// There is no database to be read.
+    #[error("there is no database {}", path.display())]
+    NoDatabase {
         /// The database.
         path: PathBuf,
     },

@@ -3,6 +3,7 @@
 use std::time::SystemTime;
 
 use backup_protocol::crypto::AesKey;
+use backup_protocol::session::server::Learned;
 use backup_protocol::wire::ClientId;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -38,18 +39,56 @@ pub(super) fn register(rows: &Connection, client: &NewClient) -> Result<bool, St
 }
 
 pub(super) fn client(rows: &Connection, id: ClientId) -> Result<Option<Client>, StoreError> {
-    let mut select =
-        rows.prepare_cached("SELECT name, label, aes_key FROM clients WHERE id = ?")?;
+    let mut select = rows.prepare_cached(
+        "SELECT name, label, public_key, aes_key, learned FROM clients WHERE id = ?",
+    )?;
     let client = select.query_row([id.as_bytes()], |row| {
-        let aes_key = row.get_ref(2)?.as_blob_or_null()?.map(AesKey::from_bytes);
-        let aes_key = aes_key.and_then(Result::ok);
+        let aes_key = row.get_ref(3)?.as_blob_or_null()?.map(AesKey::from_bytes);
+        let learned = row
+            .get_ref(4)?
+            .as_str_or_null()?
+            .and_then(Learned::from_json);
         Ok(Client {
             name: row.get(0)?,
             label: row.get(1)?,
-            aes_key,
+            public_key: row.get(2)?,
+            aes_key: aes_key.and_then(Result::ok),
+            learned,
         })
     });
     Ok(client.optional()?)
+}
+
+pub(super) fn seen(
+    rows: &Connection,
+    id: ClientId,
+    version: u8,
+) -> Result<Option<Client>, StoreError> {
+    rows.prepare_cached("UPDATE clients SET version = ?, last_seen_at = ? WHERE id = ?")?
+        .execute(params![version, now(), id.as_bytes()])?;
+    client(rows, id)
+}
+
+pub(super) fn learn(
+    rows: &Connection,
+    id: ClientId,
+    learned: &Learned,
+) -> Result<bool, StoreError> {
+    let mut update = rows.prepare_cached("UPDATE clients SET learned = ? WHERE id = ?")?;
+    Ok(update.execute(params![learned.to_json(), id.as_bytes()])? == 1)
+}
+
+pub(super) fn set_aes_key(
+    rows: &Connection,
+    id: ClientId,
+    aes_key: &AesKey,
+    version: u8,
+) -> Result<bool, StoreError> {
+    let mut update = rows.prepare_cached(
+        "UPDATE clients SET aes_key = ?, version = ?, last_seen_at = ? WHERE id = ?",
+    )?;
+    let aes_key = aes_key.as_bytes();
+    Ok(update.execute(params![aes_key, version, now(), id.as_bytes()])? == 1)
 }
 
 pub(super) fn set_keys(

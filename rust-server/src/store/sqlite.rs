@@ -4,6 +4,8 @@ use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
+use backup_protocol::crypto::AesKey;
+use backup_protocol::session::server::Learned;
 use backup_protocol::wire::ClientId;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
@@ -89,6 +91,26 @@ impl Store for DiskStore {
 
     async fn set_keys(&self, id: ClientId, keys: NewKeys) -> Result<KeysSet, StoreError> {
         self.call(move |rows, _| rows::set_keys(rows, id, &keys))
+            .await
+    }
+
+    async fn set_aes_key(
+        &self,
+        id: ClientId,
+        aes_key: AesKey,
+        version: u8,
+    ) -> Result<bool, StoreError> {
+        self.call(move |rows, _| rows::set_aes_key(rows, id, &aes_key, version))
+            .await
+    }
+
+    async fn seen(&self, id: ClientId, version: u8) -> Result<Option<Client>, StoreError> {
+        self.call(move |rows, _| rows::seen(rows, id, version))
+            .await
+    }
+
+    async fn learn(&self, id: ClientId, learned: Learned) -> Result<bool, StoreError> {
+        self.call(move |rows, _| rows::learn(rows, id, &learned))
             .await
     }
 

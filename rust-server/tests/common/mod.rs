@@ -11,9 +11,10 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use backup_protocol::crypto::{AesKey, Encryptor, KeyPair, encrypt};
+use backup_protocol::dialect::{Checksum, ChecksumInput, EchoedSize, VerdictAnswer};
 use backup_protocol::wire::{
-    ClientId, FileReceived, Name, Register, Request, Response, ResponseHeader, SendFile,
-    SendPublicKey, VERSION, Verdict, VerdictKind,
+    Acknowledged, ClientId, FileReceived, Name, Reconnect, Refused, Register, Request, RequestKind,
+    Response, ResponseHeader, ResponseKind, SendFile, SendPublicKey, VERSION, Verdict, VerdictKind,
 };
 use backup_protocol::{Cksum, Dialect};
 use tempfile::TempDir;
@@ -33,16 +34,14 @@ pub struct Server {
 
 impl Server {
     pub fn start(data: &Path, dialect: &Dialect, options: &[&str]) -> Self {
+        Self::start_as(data, &dialect.to_string(), dialect, options)
+    }
+
+    /// `choice` is what the server is told of dialects, `dialect` what its clients here speak.
+    pub fn start_as(data: &Path, choice: &str, dialect: &Dialect, options: &[&str]) -> Self {
         let mut command = Command::new(PROGRAM);
-        command.args([
-            "serve",
-            "--listen",
-            "127.0.0.1:0",
-            "--dialect",
-            &dialect.name,
-            "--data",
-        ]);
-        command.arg(data).args(options);
+        command.args(["serve", "--listen", "127.0.0.1:0", "--dialect", choice]);
+        command.arg("--data").arg(data).args(options);
         Self::spawn(command, dialect)
     }
 
@@ -77,7 +76,12 @@ impl Server {
     }
 
     pub fn connect(&self) -> Client {
-        Client::connect(self)
+        Client::connect(self.address, &self.dialect)
+    }
+
+    /// A client of another dialect.
+    pub fn connect_as(&self, dialect: &Dialect) -> Client {
+        Client::connect(self.address, dialect)
     }
 
     /// Whether it takes no connection any more.
@@ -144,9 +148,10 @@ impl Drop for Server {
     }
 }
 
-/// One connection of one client.
+/// A client, on one connection; on a new one after each answer where the dialect wants it so.
 pub struct Client {
     pub stream: TcpStream,
+    pub address: SocketAddr,
     pub dialect: Dialect,
     pub id: ClientId,
     pub name: Name,
@@ -154,14 +159,18 @@ pub struct Client {
     pub aes: Option<AesKey>,
 }
 
+fn ready(stream: TcpStream) -> TcpStream {
+    stream.set_read_timeout(Some(DEADLINE)).expect("set");
+    stream.set_nodelay(true).expect("set");
+    stream
+}
+
 impl Client {
-    fn connect(server: &Server) -> Self {
-        let stream = TcpStream::connect(server.address).expect("connected");
-        stream.set_read_timeout(Some(DEADLINE)).expect("set");
-        stream.set_nodelay(true).expect("set");
+    fn connect(address: SocketAddr, dialect: &Dialect) -> Self {
         Self {
-            stream,
-            dialect: server.dialect.clone(),
+            stream: ready(TcpStream::connect(address).expect("connected")),
+            address,
+            dialect: dialect.clone(),
             id: ClientId::ZERO,
             name: name("nobody"),
             keys: KeyPair::generate(&mut rand::rng()).expect("a key"),
@@ -171,15 +180,18 @@ impl Client {
 
     /// A registered client, with a key.
     pub fn ready(server: &Server, client: &str) -> Self {
-        let mut connected = Self::connect(server);
-        connected.register(client);
-        connected.send_key();
-        connected
+        server.connect().made_ready(client)
     }
 
-    /// The same client on a new connection.
+    pub fn made_ready(mut self, client: &str) -> Self {
+        self.register(client);
+        self.send_key();
+        self
+    }
+
+    /// The same client on a new connection, perhaps to the server after a restart.
     pub fn again(&self, server: &Server) -> Self {
-        let mut new = Self::connect(server);
+        let mut new = Self::connect(server.address, &self.dialect);
         (new.id, new.name, new.aes) = (self.id, self.name.clone(), self.aes.clone());
         new.keys = self.keys.clone();
         new
@@ -191,38 +203,55 @@ impl Client {
             name: self.name.clone(),
         })) {
             Response::Registered(registered) => self.id = registered.client_id,
-            other => panic!("{other:?}"),
+            other => panic!("{other:?} in {}", self.dialect),
         }
     }
 
     pub fn send_key(&mut self) {
-        let public_key = *self.keys.public_key().as_bytes();
+        let public_key = self.keys.public_key().as_bytes().to_vec();
         let request = Request::SendPublicKey(SendPublicKey {
             name: self.name.clone(),
             public_key,
         });
         match self.ask(&request) {
-            Response::AesKey(key) => {
-                assert_eq!(key.client_id, self.id);
-                let aes = self
-                    .keys
-                    .unwrap(&key.wrapped, &mut rand::rng())
-                    .expect("unwrapped");
-                self.aes = Some(aes);
-            }
-            other => panic!("{other:?}"),
+            Response::AesKey(key) => self.take_key(&key.wrapped, key.client_id),
+            other => panic!("{other:?} in {}", self.dialect),
         }
     }
 
-    /// Header, fixed fields and content of a 1103.
+    pub fn reconnect(&mut self) {
+        let name = self.name.clone();
+        match self.ask(&Request::Reconnect(Reconnect { name })) {
+            Response::Reconnected(key) => self.take_key(&key.wrapped, key.client_id),
+            other => panic!("{other:?} in {}", self.dialect),
+        }
+    }
+
+    fn take_key(&mut self, wrapped: &[u8], id: ClientId) {
+        assert_eq!(id, self.id);
+        let unwrapped = self.keys.unwrap(wrapped, &mut rand::rng());
+        let aes = unwrapped.expect("unwrapped");
+        assert_eq!(aes.as_bytes().len(), self.dialect.aes_key_size.bytes());
+        self.aes = Some(aes);
+    }
+
+    /// All requests that bring a file, and its content.
     pub fn file(&self, file: &str, plain: &[u8]) -> Vec<u8> {
-        let content = encrypt(self.aes.as_ref().expect("a key"), plain);
-        let content_size = u32::try_from(content.len()).expect("small");
-        let request = Request::SendFile(SendFile {
-            content_size,
-            file_name: name(file),
-        });
-        [self.encode(&request), content].concat()
+        let content = self.content(plain);
+        let mut rest = &content[..];
+        let mut bytes = Vec::new();
+        let size = plain.len() as u64;
+        for request in SendFile::requests(&self.dialect, size, &name(file)).expect("small") {
+            let (this, after) = rest.split_at(request.size() as usize);
+            bytes.extend(self.encode(&Request::SendFile(request)));
+            bytes.extend(this);
+            rest = after;
+        }
+        bytes
+    }
+
+    fn content(&self, plain: &[u8]) -> Vec<u8> {
+        encrypt(self.aes.as_ref().expect("a key"), plain)
     }
 
     pub fn verdict(&self, kind: VerdictKind, file: &str) -> Vec<u8> {
@@ -240,18 +269,23 @@ impl Client {
     }
 
     pub fn file_received(&mut self, file: &str, plain: &[u8]) {
-        let content_size = self
-            .dialect
-            .content_size(plain.len() as u64)
-            .expect("small");
-        let (client_id, cksum) = (self.id, cksum(plain));
-        let expected = FileReceived {
-            client_id,
-            content_size,
-            file_name: name(file),
-            cksum,
+        let dialect = &self.dialect;
+        let content = self.content(plain);
+        let size = match dialect.echoed_size {
+            EchoedSize::Content => content.len(),
+            EchoedSize::Plain => plain.len(),
         };
-        assert_eq!(self.read(), Response::FileReceived(expected));
+        let fields = dialect.file_received_fields;
+        let expected = FileReceived {
+            client_id: fields.has_client_id().then_some(self.id),
+            content_size: fields
+                .has_content_size()
+                .then_some(u32::try_from(size).expect("small")),
+            file_name: name(file),
+            cksum: file_cksum(dialect, plain, &content),
+        };
+        let answer = self.read();
+        assert_eq!(answer, Response::FileReceived(expected), "{}", self.dialect);
     }
 
     /// Sends a file of `size` bytes that never is in memory, in chunks that `fill` makes; its cksum.
@@ -262,8 +296,10 @@ impl Client {
         mut fill: impl FnMut(&mut Vec<u8>, u64),
     ) -> u32 {
         let content_size = self.dialect.content_size(size).expect("fits");
+        assert!(!self.dialect.packets);
         let request = Request::SendFile(SendFile {
             content_size,
+            packet: None,
             file_name: name(file),
         });
         let message = self.encode(&request);
@@ -297,10 +333,53 @@ impl Client {
     pub fn right(&mut self, file: &str) {
         let verdict = self.verdict(VerdictKind::Right, file);
         self.write(&verdict);
-        if !self.dialect.after_right.close {
+        self.honoured(VerdictKind::Right);
+        if !self.dialect.after_right.close && !self.dialect.closes_after_each() {
             self.stream.shutdown(Shutdown::Write).expect("shut down");
+            self.ends();
         }
+    }
+
+    /// What follows a verdict that is honoured, and a new connection where it ends the old one.
+    pub fn honoured(&mut self, kind: VerdictKind) {
+        let after = self.dialect.after(kind);
+        let id = Some(self.id);
+        let expected = match after.answer {
+            VerdictAnswer::None => None,
+            VerdictAnswer::Refused => Some(self.negative(ResponseKind::Refused)),
+            VerdictAnswer::GeneralError => Some(Response::GeneralError),
+            VerdictAnswer::Acknowledged => {
+                Some(Response::Acknowledged(Acknowledged { client_id: None }))
+            }
+            VerdictAnswer::AcknowledgedWithId => {
+                Some(Response::Acknowledged(Acknowledged { client_id: id }))
+            }
+        };
+        if let Some(expected) = expected {
+            let answer = self.try_ask(&[]);
+            assert_eq!(answer, Some(expected), "{kind:?} in {}", self.dialect);
+        }
+        if after.close || self.dialect.closes_after_each() {
+            self.renew();
+        }
+    }
+
+    /// The server ends the connection, and another one takes its place, unless the server has stopped.
+    fn renew(&mut self) {
         self.ends();
+        if let Ok(stream) = TcpStream::connect(self.address) {
+            self.stream = ready(stream);
+        }
+    }
+
+    fn negative(&self, kind: ResponseKind) -> Response {
+        let with_id = self.dialect.response_size(kind) > 0;
+        match kind {
+            ResponseKind::GeneralError => Response::GeneralError,
+            _ => Response::Refused(Refused {
+                client_id: with_id.then_some(self.id),
+            }),
+        }
     }
 
     pub fn encode(&self, request: &Request) -> Vec<u8> {
@@ -319,7 +398,8 @@ impl Client {
         let mut header = vec![0; self.dialect.response_header_size()];
         self.stream.read_exact(&mut header).ok()?;
         let header = ResponseHeader::decode(&header, &self.dialect).expect("a header");
-        let mut payload = vec![0; header.payload_size as usize];
+        let rest = header.rest(&self.dialect).expect("a size");
+        let mut payload = vec![0; rest.size()];
         self.stream.read_exact(&mut payload).ok()?;
         Some(Response::decode(&header, &payload, &self.dialect).expect("a response"))
     }
@@ -329,13 +409,24 @@ impl Client {
     }
 
     pub fn read(&mut self) -> Response {
-        self.try_ask(&[]).expect("an answer")
+        let answer = self.try_ask(&[]).expect("an answer");
+        if self.dialect.closes_after_each() {
+            self.renew();
+        }
+        answer
     }
 
-    pub fn refused(&mut self) {
-        match self.read() {
-            Response::Refused(_) => {}
-            other => panic!("{other:?}"),
+    /// The answer to a request that is refused.
+    pub fn refused(&mut self, request: Option<RequestKind>, why: &str) {
+        let expected = self.negative(self.dialect.negative_answer(request));
+        assert_eq!(
+            self.try_ask(&[]),
+            Some(expected),
+            "{why} in {}",
+            self.dialect
+        );
+        if self.dialect.closes_after_each() {
+            self.renew();
         }
     }
 
@@ -354,7 +445,24 @@ pub fn name(text: &str) -> Name {
     Name::new(text).expect("fits the field")
 }
 
-/// By the `crc` crate, which the server does not use: CRC-32/CKSUM over data and length.
+/// The checksum of a file, by the `crc` crate.
+pub fn file_cksum(dialect: &Dialect, plain: &[u8], content: &[u8]) -> u32 {
+    let missing = content.len() - plain.len();
+    let bytes = match dialect.checksum_input {
+        ChecksumInput::Plaintext => plain.to_vec(),
+        ChecksumInput::Padded => [plain, &vec![missing as u8; missing]].concat(),
+        ChecksumInput::Content => content.to_vec(),
+    };
+    match dialect.checksum {
+        Checksum::Posix => cksum(&bytes),
+        Checksum::Zlib => crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC).checksum(&bytes),
+        Checksum::Crc8 => crc::Crc::<u8>::new(&crc::CRC_8_SMBUS)
+            .checksum(&bytes)
+            .into(),
+    }
+}
+
+/// CRC-32/CKSUM over data and length.
 pub fn cksum(plain: &[u8]) -> u32 {
     const CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_CKSUM);
     let mut digest = CRC.digest();
@@ -366,6 +474,54 @@ pub fn cksum(plain: &[u8]) -> u32 {
     }
     digest.finalize()
 }
+
+/// Every modifier, on a dialect that has it otherwise.
+pub const MODIFIED: [&str; 44] = [
+    "seed,order=big",
+    "2024c,order=big,packet-order=big",
+    "2024a,packet-order=big",
+    "seed,align=natural",
+    "2024a,align=natural",
+    "seed,name=256",
+    "2024c,name=256",
+    "seed,size-width=2",
+    "readme,size-width=4",
+    "2023a,size=message",
+    "seed,size=padded",
+    "2023a,pad=1024,size=padded",
+    "2024a,pad=2048",
+    "readme,pad=1024",
+    "seed,request-pad=1024",
+    "2024a,request-pad=1024,id=yes",
+    "seed,id=no",
+    "2023a,id=yes",
+    "seed,refused=client-id",
+    "2023a,refused=client-id",
+    "seed,received=client_id+file_name+cksum",
+    "2024a,received=content_size+file_name+cksum",
+    "2024a,echo=plain",
+    "seed,echo=plain",
+    "seed,crc=zlib",
+    "2023c,crc=crc8",
+    "2022c,crc-input=padded",
+    "2023a,crc=zlib,crc-input=content",
+    "seed,cksum-width=16",
+    "seed,aes=32",
+    "2024a,aes=16",
+    "2022c,key=160+162",
+    "seed,connection=request",
+    "2024c,connection=request,packet=48",
+    "2023a,packets=yes",
+    "2024a,packets=no",
+    "2024a,packet=16",
+    "2023c,reconnect-key=same",
+    "seed,right=none,wrong=acknowledged",
+    "2023a,wrong=general-error+close",
+    "2024a,right=close,wrong=refused",
+    "2024c,give-up=general-error+close",
+    "2022c,wrong=close,give-up=none",
+    "seed,align=natural,pad=1024,crc=zlib,crc-input=content",
+];
 
 /// Bytes without a period that a lost or doubled buffer could hide in.
 pub fn bytes(size: usize, seed: u64) -> Vec<u8> {

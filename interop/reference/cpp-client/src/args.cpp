@@ -6,7 +6,6 @@
 
 #include "errors.h"
 #include "text.h"
-#include "wire.h"
 
 #ifndef DIALECT_FOLDER
 #error "the Makefile passes the folder of the dialect files as DIALECT_FOLDER"
@@ -112,9 +111,6 @@ Options parse_arguments(const std::vector<std::string>& arguments) {
     if (!options.send_as.empty() && options.files.size() > 1) {
         throw UsageError("--send-as goes with one file");
     }
-    if (options.send_as.size() > name_limit || !is_utf8(options.send_as)) {
-        throw UsageError("--send-as takes 1 to 254 bytes of UTF-8");
-    }
     return options;
 }
 
@@ -125,7 +121,8 @@ std::string help_text() {
 Backs up files as the described C++ client does, in the working folder: transfer.info
 names server, client and file, me.info keeps client ID and private key.
 
-  --dialect NAME|FILE       layout of the messages (default seed)
+  --dialect NAME|FILE       layout of the messages (default seed); a file has a slash or
+                            ends in .json, and holds all parameters
   --dialects DIR            where dialects are found by name
                             (default )" DIALECT_FOLDER R"()
   --file PATH               file to send, in place of the third line of transfer.info;

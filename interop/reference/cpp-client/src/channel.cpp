@@ -1,50 +1,59 @@
 #include "channel.h"
 
+#include <algorithm>
 #include <iostream>
 
 #include "errors.h"
+#include "fields.h"
 
 namespace backup {
 
-// Reads the header of the response that stands first in the input. False if not even that is there.
-bool Channel::peek(ResponseHeader& header, Response& code, std::size_t& size) const {
+bool is_refusal(Response code) {
+    return code == Response::refused || code == Response::general_error;
+}
+
+// False if the first response is not all there.
+bool Channel::peek(Frame& frame) const {
     const Bytes& input = connection_.input();
     const std::size_t header_size = response_header_size(dialect_);
     if (input.size() < header_size) {
         return false;
     }
     const auto end = input.begin() + static_cast<std::ptrdiff_t>(header_size);
-    header = decode_response_header(dialect_, Bytes(input.begin(), end));
-    if (!dialect_.find(header.code, code)) {
+    frame.header = decode_response_header(dialect_, Bytes(input.begin(), end));
+    if (!dialect_.find(frame.header.code, frame.code)) {
         throw ProtocolError("unknown-code", "the server sent a response with code " +
-                                                std::to_string(header.code) + " (wrong dialect?)");
+                                                std::to_string(frame.header.code) + " (wrong dialect?)");
     }
-    check_payload_size(dialect_, code, header.payload_size);
-    size = header_size + header.payload_size;
-    return true;
+    frame.payload_size = payload_size_of(dialect_, frame.code, frame.header.stated_size);
+    frame.size = response_size(dialect_, frame.payload_size);
+    return input.size() >= frame.size;
 }
 
 bool Channel::take_buffered(Incoming& incoming) {
-    ResponseHeader header{};
-    std::size_t size = 0;
-    if (!peek(header, incoming.code, size) || connection_.input().size() < size) {
+    Frame frame{};
+    if (!peek(frame)) {
         return false;
     }
-    const auto begin = connection_.input().begin();
+    const auto payload =
+        connection_.input().begin() + static_cast<std::ptrdiff_t>(response_header_size(dialect_));
     incoming.kind = Incoming::Kind::response;
-    incoming.payload.assign(begin + static_cast<std::ptrdiff_t>(response_header_size(dialect_)),
-                            begin + static_cast<std::ptrdiff_t>(size));
-    connection_.consume(size);
+    incoming.code = frame.code;
+    incoming.payload.assign(payload, payload + static_cast<std::ptrdiff_t>(frame.payload_size));
+    // 10.3: the padding is not looked at.
+    connection_.consume(frame.size);
     // 1.7: any version is accepted; another one is worth a line.
-    if (header.version != protocol_version && !told_version_) {
+    if (frame.header.version != protocol_version && !told_version_) {
         told_version_ = true;
-        std::cerr << "note: the server speaks version " << unsigned{header.version} << "\n";
+        std::cerr << "note: the server speaks version " << unsigned{frame.header.version} << "\n";
     }
     return true;
 }
 
 Incoming Channel::next() {
     const Deadline deadline(connection_.timeout());
+    // Where responses are padded beyond the read of the described client, a client of theirs reads as much.
+    const std::size_t read_size = std::max(std::size_t{Connection::read_size}, dialect_.response_padding);
     Incoming incoming{};
     unsigned reads = 0;
     while (!take_buffered(incoming)) {
@@ -54,7 +63,7 @@ Incoming Channel::next() {
                                 "(--no-habits reads on)");
         }
         ++reads;
-        switch (connection_.receive(deadline)) {
+        switch (connection_.receive(deadline, read_size)) {
             case Received::data:
                 continue;
             case Received::end:
@@ -75,18 +84,14 @@ Incoming Channel::next() {
 }
 
 bool Channel::is_refused_early() {
-    for (;;) {
-        ResponseHeader header{};
-        Response code{};
-        std::size_t size = 0;
-        if (!peek(header, code, size) || connection_.input().size() < size) {
-            return false;
+    Frame frame{};
+    while (peek(frame)) {
+        if (frame.code != Response::acknowledged) {
+            return is_refusal(frame.code);
         }
-        if (code != Response::acknowledged) {
-            return code == Response::refused;
-        }
-        connection_.consume(size);
+        connection_.consume(frame.size);
     }
+    return false;
 }
 
 }  // namespace backup

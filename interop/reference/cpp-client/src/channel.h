@@ -4,8 +4,8 @@
 #define BACKUP_CHANNEL_H
 
 #include "dialect.h"
+#include "responses.h"
 #include "socket.h"
-#include "wire.h"
 
 namespace backup {
 
@@ -16,10 +16,13 @@ struct Incoming {
     Bytes payload;
 };
 
+// 2101, and 2107 where the dialect has it (2.10, 10.6).
+bool is_refusal(Response code);
+
 class Channel {
   public:
-    // With `one_read` a response must come whole within one read of 512 bytes, as the described client
-    // needs it (3.1); else it may come in any segmentation (1.4).
+    // With `one_read` a response must come whole within one read, as the described client needs it (3.1);
+    // else it may come in any segmentation (1.4).
     Channel(Connection connection, const Dialect& dialect, bool one_read)
         : connection_(std::move(connection)), dialect_(dialect), one_read_(one_read) {}
 
@@ -29,13 +32,20 @@ class Channel {
     // The next response, or what came in its place before the deadline of one read.
     Incoming next();
 
-    // True if the whole response 2101 stands first in what came so far. It takes the acknowledgements before
-    // it.
+    // True if a whole refusal stands first in what came so far. It takes the acknowledgements before it.
     bool is_refused_early();
 
   private:
+    // The response that stands first in the input.
+    struct Frame {
+        ResponseHeader header;
+        Response code;
+        std::size_t payload_size;
+        std::size_t size;  // of everything: header, payload and padding
+    };
+
+    bool peek(Frame& frame) const;
     bool take_buffered(Incoming& incoming);
-    bool peek(ResponseHeader& header, Response& code, std::size_t& size) const;
 
     Connection connection_;
     const Dialect& dialect_;

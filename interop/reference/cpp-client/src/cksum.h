@@ -1,4 +1,4 @@
-// The checksum of PROTOCOL.md 5: that of the POSIX utility cksum. It is not zlib's CRC-32.
+// The checksums of PROTOCOL.md 5 and 10.2: that of the POSIX utility cksum, and what other peers take for it.
 
 #ifndef BACKUP_CKSUM_H
 #define BACKUP_CKSUM_H
@@ -7,18 +7,23 @@
 #include <cstdint>
 
 #include "bytes.h"
+#include "dialect.h"
 
 namespace backup {
 
 class Cksum {
   public:
+    explicit Cksum(Checksum kind);
+
     void update(const Byte* data, std::size_t size);
+    void update(const Bytes& bytes) { update(bytes.data(), bytes.size()); }
 
     // The checksum of everything given so far; more may follow.
     std::uint32_t value() const;
 
   private:
-    std::uint32_t crc_ = 0;
+    Checksum kind_;
+    std::uint32_t crc_;
     std::uint64_t length_ = 0;
 };
 

@@ -4,20 +4,29 @@
 #include <cryptopp/filters.h>
 #include <cryptopp/osrng.h>
 
+#include <algorithm>
 #include <array>
 
 #include "errors.h"
-#include "wire.h"
+#include "fields.h"
 
 namespace backup {
 
 namespace {
 
 constexpr unsigned modulus_bits = 1024;
-constexpr unsigned public_exponent = 17;
-// Odd exponents in this range encode in one byte, which keeps the public key at 160 bytes (4.1).
-constexpr long least_exponent = 3;
-constexpr long greatest_exponent = 127;
+
+// The odd exponents that give a public key one size, and the one of a new pair.
+struct Exponents {
+    long least;
+    long greatest;
+    unsigned of_new_pair;
+};
+
+// One byte of exponent, or three (4.1, 10.8).
+Exponents exponents_for(std::size_t public_key_size) {
+    return public_key_size == long_public_key ? Exponents{0x008001, 0x7FFFFF, 65537} : Exponents{3, 127, 17};
+}
 
 template <typename Key>
 Bytes to_der(const Key& key) {
@@ -28,8 +37,8 @@ Bytes to_der(const Key& key) {
     return der;
 }
 
-bool fits_exponent(const CryptoPP::Integer& exponent) {
-    return exponent.IsOdd() && exponent >= least_exponent && exponent <= greatest_exponent;
+bool fits(const CryptoPP::Integer& exponent, const Exponents& range) {
+    return exponent.IsOdd() && exponent >= range.least && exponent <= range.greatest;
 }
 
 bool is_base64_digit(char c) {
@@ -38,10 +47,10 @@ bool is_base64_digit(char c) {
 
 }  // namespace
 
-RsaKeyPair RsaKeyPair::generate() {
+RsaKeyPair RsaKeyPair::generate(std::size_t public_key_size) {
     CryptoPP::AutoSeededRandomPool random;
     CryptoPP::RSA::PrivateKey key;
-    key.Initialize(random, modulus_bits, public_exponent);
+    key.Initialize(random, modulus_bits, exponents_for(public_key_size).of_new_pair);
     return RsaKeyPair(key);
 }
 
@@ -57,7 +66,7 @@ RsaKeyPair RsaKeyPair::from_pkcs8(const Bytes& der) {
         throw LocalError("the private key is not an RSA key in PKCS#8 DER");
     }
     try {
-        decode_public_key(encode_public_key(key));
+        decode_public_key(encode_public_key(key), {short_public_key, long_public_key});
     } catch (const ProtocolError& error) {
         throw LocalError(std::string("the private key does not fit the protocol: ") + error.what());
     }
@@ -102,9 +111,10 @@ SecretBytes RsaKeyPair::unwrap(const Bytes& wrapped) const {
     return plain;
 }
 
-CryptoPP::RSA::PublicKey decode_public_key(const Bytes& der) {
-    if (der.size() != public_key_size) {
-        throw ProtocolError("public-key-size", "the public key is not 160 bytes");
+CryptoPP::RSA::PublicKey decode_public_key(const Bytes& der, const std::vector<std::size_t>& sizes) {
+    if (std::find(sizes.begin(), sizes.end(), der.size()) == sizes.end()) {
+        throw ProtocolError("public-key-size",
+                            "a public key of " + std::to_string(der.size()) + " bytes is not accepted");
     }
     CryptoPP::RSA::PublicKey key;
     try {
@@ -120,8 +130,8 @@ CryptoPP::RSA::PublicKey decode_public_key(const Bytes& der) {
     if (key.GetModulus().IsNegative() || key.GetModulus().BitCount() != modulus_bits) {
         throw ProtocolError("public-key-modulus", "the modulus has not 1024 bits");
     }
-    if (!fits_exponent(key.GetPublicExponent())) {
-        throw ProtocolError("public-key-exponent", "the exponent is not an odd number within 3 to 127");
+    if (!fits(key.GetPublicExponent(), exponents_for(der.size()))) {
+        throw ProtocolError("public-key-exponent", "the exponent is even or too small");
     }
     return key;
 }

@@ -1,4 +1,5 @@
-// The course of a backup (PROTOCOL.md 6): register, send the public key, send files, judge their cksums.
+// The course of a backup (PROTOCOL.md 6 and 10.4): register or reconnect, send the public key, send files,
+// judge their cksums.
 
 #ifndef BACKUP_SESSION_H
 #define BACKUP_SESSION_H
@@ -12,6 +13,7 @@
 #include "channel.h"
 #include "dialect.h"
 #include "errors.h"
+#include "requests.h"
 #include "setup_files.h"
 #include "source_file.h"
 
@@ -41,7 +43,9 @@ class Session {
     ExitCode run(const std::vector<FileJob>& jobs);
 
   private:
+    // A file that was judged, with its last verdict: 1104 or 1106.
     struct Report {
+        Request verdict;
         std::string name;
         std::uint64_t size;
         std::uint32_t cksum;
@@ -53,45 +57,64 @@ class Session {
     // Writes a request; false if the server refused it before it was written whole.
     using Send = std::function<bool(Channel&)>;
 
+    // The steps (session.cpp).
+    void begin();
     void register_client();
+    void reconnect();
     void exchange_key();
+    void take_key(const Bytes& payload);
     void send_job(const FileJob& job);
+    void send_until_right(const FileJob& job, const SourceFile& file);
     FileReceived send_file(const FileJob& job, const SourceFile& file, Bytes& leading, std::uint32_t& cksum);
     bool stream_file(Channel& channel, const FileJob& job, const SourceFile& file, Bytes& leading,
                      std::uint32_t& cksum);
-    void send_again(const FileJob& job, Bytes& leading);
 
+    // Requests and their answers (session_requests.cpp).
+    static Send whole(const Bytes& request);
     Incoming ask(const Send& send);
     Incoming ask_with_tries(const std::string& what, const Send& send);
+    Incoming await_answer(Channel& channel);
     void note_answer(const Incoming& incoming);
-
-    Bytes verdict_request(Request verdict, const std::string& name) const;
-    Outcome deliver(Request verdict, const std::string& name);
-    Outcome read_verdict_answer();
-    Outcome await_end(Request verdict);
-
-    void report(const Report& report, Outcome outcome);
-    void print_line(const std::string& name, std::uint64_t size, const std::string& cksum,
-                    const char* verdict);
-    void settle_pending(Outcome outcome);
-    void fail(ExitCode code);
-
+    [[noreturn]] void wrong_answer(const Incoming& incoming, Request request) const;
     Channel& open();
     void close();
+
+    // Verdicts and reports (session_verdicts.cpp).
+    Bytes verdict_request(Request verdict, const std::string& name) const;
+    void judge(const Report& result);
+    void send_again(const std::string& name, Bytes& leading);
+    Outcome deliver(Request verdict, const std::string& name);
+    Outcome read_verdict_answer(Request verdict);
+    Outcome await_end(Request verdict);
+    bool is_answer(VerdictAnswer answer, const Incoming& incoming) const;
+    void report(const Report& report, Outcome outcome);
+    void settle_pending(Outcome outcome);
+    void fail(const std::string& text, ExitCode code);
 
     const Dialect& dialect_;
     const Options& options_;
     std::string client_name_;
     std::unique_ptr<Identity> identity_;
     Surroundings surroundings_;
+    bool connection_per_request_;  // by the dialect, or by an option
 
     SecretBytes aes_key_;
+    bool has_key_ = false;              // the AES key came with the reconnect, for the first file
     std::unique_ptr<Channel> channel_;  // null between connections
-    bool after_refusal_ = false;        // the last answer on this connection was 2101
-    std::unique_ptr<Report> pending_;   // a 1104 on this connection that nothing has confirmed yet
-    bool pending_in_doubt_ = false;     // a 2101 has come since
+    bool after_refusal_ = false;        // the last answer on this connection was a refusal
+    std::unique_ptr<Report> pending_;   // a verdict on this connection that nothing has confirmed yet
+    bool pending_in_doubt_ = false;     // a refusal has come since
     ExitCode result_ = ExitCode::done;
 };
+
+// 8.5: the wording of the described client.
+void print_refused();
+
+// The line for a file, on stdout.
+void print_line(const std::string& name, std::uint64_t size, const std::string& cksum, const char* verdict);
+
+// What does not repeat the request is not an answer to it (6.2).
+void check_repeats(bool same, const char* field);
 
 }  // namespace backup
 

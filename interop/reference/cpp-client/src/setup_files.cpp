@@ -12,17 +12,18 @@
 #include "errors.h"
 #include "files.h"
 #include "text.h"
-#include "wire.h"
 
 namespace backup {
 
 namespace {
 
 constexpr std::size_t setup_file_limit = 64 * 1024;
-constexpr std::size_t long_client_name = 100;  // characters; above it a warning (8.2)
+constexpr std::size_t client_name_limit = 254;  // bytes (8.2)
+constexpr std::size_t long_client_name = 100;   // characters; above it a warning (8.2)
 const char* const transfer_info_name = "transfer.info";
 const char* const identity_name = "me.info";
 const char* const old_identity_name = "Me.info";
+const char* const key_name = "priv.key";
 
 // Lines end in CRLF or LF, the last one in either or in nothing. Empty lines at the end do not count.
 std::vector<std::string> split_lines(const std::string& text) {
@@ -45,7 +46,8 @@ std::vector<std::string> split_lines(const std::string& text) {
 
 // 1.8: a name must fit its field.
 void check_client_name(const std::string& name) {
-    if (name.empty() || name.size() > name_limit || !is_utf8(name) || name.find('\0') != std::string::npos) {
+    if (name.empty() || name.size() > client_name_limit || !is_utf8(name) ||
+        name.find('\0') != std::string::npos) {
         throw LocalError("the client name is not 1 to 254 bytes of UTF-8");
     }
 }
@@ -115,6 +117,11 @@ void warn_if_others_can_read(const std::string& path) {
     }
 }
 
+std::string read_secret_file(const std::string& path) {
+    warn_if_others_can_read(path);
+    return read_small_file(path, setup_file_limit);
+}
+
 }  // namespace
 
 Endpoint parse_endpoint(const std::string& text) {
@@ -180,8 +187,12 @@ TransferInfo load_transfer_info() {
     }
 }
 
-Identity parse_identity(const std::string& text) {
-    const std::vector<std::string> lines = split_lines(text);
+Identity parse_identity(const std::string& text, const std::string& key_text) {
+    std::vector<std::string> lines = split_lines(text);
+    if (lines.size() == 2) {
+        const std::vector<std::string> key_lines = split_lines(key_text);
+        lines.insert(lines.end(), key_lines.begin(), key_lines.end());
+    }
     if (lines.size() < 3) {
         throw LocalError("not three lines: client name, client ID, private key");
     }
@@ -204,10 +215,10 @@ std::unique_ptr<Identity> load_identity() {
         if (!file_exists(name)) {
             continue;
         }
-        warn_if_others_can_read(name);
-        const std::string text = read_small_file(name, setup_file_limit);
+        const std::string text = read_secret_file(name);
+        const std::string key_text = file_exists(key_name) ? read_secret_file(key_name) : std::string();
         try {
-            return std::make_unique<Identity>(parse_identity(text));
+            return std::make_unique<Identity>(parse_identity(text, key_text));
         } catch (const LocalError& error) {
             // Going on without it would register anew and, in the end, overwrite a key that may be repaired.
             throw LocalError(std::string(name) + ": " + error.what());

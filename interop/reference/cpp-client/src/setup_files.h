@@ -38,11 +38,13 @@ TransferInfo parse_transfer_info(const std::string& text);
 // transfer.info of the working folder, else the one beside the executable (8.2).
 TransferInfo load_transfer_info();
 
-// The text of me.info: accepts CRLF, and a key that is wrapped over many lines (8.3).
-Identity parse_identity(const std::string& text);
+// The text of me.info: accepts CRLF, and a key that is wrapped over many lines (8.3). Where it has no key,
+// that of `key_text` is taken, which is priv.key (8.4).
+Identity parse_identity(const std::string& text, const std::string& key_text = std::string());
 std::string format_identity(const Identity& identity);
 
-// The identity from `me.info`, or else `Me.info`, of the working folder; null if there is neither.
+// The identity from `me.info`, or else `Me.info`, of the working folder, with the key in `priv.key` if it is
+// not there; null if there is neither.
 std::unique_ptr<Identity> load_identity();
 
 // Writes `me.info` of the working folder, with mode 0600 and the key on one line.

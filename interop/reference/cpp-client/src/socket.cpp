@@ -8,7 +8,6 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <climits>
 #include <memory>
@@ -121,8 +120,8 @@ bool Connection::wait(short events, const Deadline& deadline, short& ready) cons
 }
 
 // Nothing to read just now counts as `timeout`.
-Received Connection::read_once() {
-    std::array<Byte, read_size> chunk{};
+Received Connection::read_once(std::size_t size) {
+    Bytes chunk(size);
     for (;;) {
         const ssize_t count = ::recv(socket_.get(), chunk.data(), chunk.size(), 0);
         if (count > 0) {
@@ -152,7 +151,8 @@ void Connection::send(const Bytes& bytes) {
             throw ConnectionError("the server takes no more bytes");
         }
         // First what came: an answer must be saved before a write runs into the reset behind it.
-        if (listens && (ready & (POLLIN | POLLHUP | POLLERR)) != 0 && read_once() == Received::reset) {
+        if (listens && (ready & (POLLIN | POLLHUP | POLLERR)) != 0 &&
+            read_once(read_size) == Received::reset) {
             throw ConnectionLost("the server has reset the connection");
         }
         if ((ready & (POLLOUT | POLLHUP | POLLERR)) == 0) {
@@ -169,7 +169,7 @@ void Connection::send(const Bytes& bytes) {
     }
 }
 
-Received Connection::receive(const Deadline& deadline) {
+Received Connection::receive(const Deadline& deadline, std::size_t size) {
     if (ended_) {
         return Received::end;
     }
@@ -178,7 +178,7 @@ Received Connection::receive(const Deadline& deadline) {
         if (!wait(POLLIN, deadline, ready)) {
             return Received::timeout;
         }
-        const Received result = read_once();
+        const Received result = read_once(size);
         if (result != Received::timeout) {
             return result;
         }

@@ -29,7 +29,8 @@ enum class Received { data, end, reset, timeout };
 
 class Connection {
   public:
-    // The size of one read: that of the described client (PROTOCOL.md 3.1), and above the largest response.
+    // The size of one read: that of the described client (PROTOCOL.md 3.1), and above the largest response
+    // that is not padded.
     static constexpr std::size_t read_size = 512;
 
     // Connects to the first address of the endpoint that answers. ConnectionError if none does in time.
@@ -43,8 +44,8 @@ class Connection {
     // takes nothing for the length of the timeout.
     void send(const Bytes& bytes);
 
-    // One read of up to 512 bytes, appended to input().
-    Received receive(const Deadline& deadline);
+    // One read of up to `size` bytes, appended to input().
+    Received receive(const Deadline& deadline, std::size_t size = read_size);
 
     // Received and not yet consumed.
     const Bytes& input() const { return input_; }
@@ -56,7 +57,7 @@ class Connection {
     Milliseconds timeout() const { return timeout_; }
 
   private:
-    Received read_once();
+    Received read_once(std::size_t size);
     bool wait(short events, const Deadline& deadline, short& ready) const;
 
     FileDescriptor socket_;

@@ -8,6 +8,7 @@
 #include <cerrno>
 
 #include "errors.h"
+#include "fields.h"
 #include "text.h"
 
 namespace backup {
@@ -59,10 +60,17 @@ Bytes SourceFile::read(std::uint64_t offset, std::size_t count) const {
     return bytes;
 }
 
-Bytes ContentStream::next() {
-    if (finished_) {
-        return Bytes();
+Bytes ContentStream::next(std::uint64_t most) {
+    if (given_ == content_.size() && !finished_) {
+        read_on();
     }
+    const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(most, content_.size() - given_));
+    const auto from = content_.begin() + static_cast<std::ptrdiff_t>(given_);
+    given_ += size;
+    return Bytes(from, from + static_cast<std::ptrdiff_t>(size));
+}
+
+void ContentStream::read_on() {
     const std::uint64_t left = file_.size() - offset_;
     const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(piece_size, left));
     const Bytes plain = file_.read(offset_, want);
@@ -71,14 +79,22 @@ Bytes ContentStream::next() {
         throw LocalError(printable(file_.path()) + " changed its size while it was being sent");
     }
     offset_ += want;
-    cksum_.update(plain.data(), plain.size());
-    Bytes content = encryptor_.update(plain.data(), plain.size());
+    content_ = encryptor_.update(plain.data(), plain.size());
+    given_ = 0;
     if (is_last) {
         const Bytes tail = encryptor_.finish();
-        content.insert(content.end(), tail.begin(), tail.end());
+        content_.insert(content_.end(), tail.begin(), tail.end());
         finished_ = true;
     }
-    return content;
+    if (input_ == ChecksumInput::content) {
+        cksum_.update(content_);
+        return;
+    }
+    cksum_.update(plain);
+    if (is_last && input_ == ChecksumInput::padded) {
+        const std::size_t padding = block_size - file_.size() % block_size;
+        cksum_.update(Bytes(padding, static_cast<Byte>(padding)));
+    }
 }
 
 }  // namespace backup

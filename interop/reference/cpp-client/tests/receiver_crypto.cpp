@@ -6,7 +6,7 @@
 #include <array>
 
 #include "errors.h"
-#include "wire.h"
+#include "fields.h"
 
 namespace backup {
 namespace tests {
@@ -45,7 +45,8 @@ Bytes encrypt_content(const Bytes& aes_key, const Bytes& plaintext) {
 
 Bytes wrap_key(const Bytes& public_key, const Bytes& aes_key) {
     CryptoPP::AutoSeededRandomPool random;
-    const CryptoPP::RSAES_OAEP_SHA_Encryptor encryptor(decode_public_key(public_key));
+    const CryptoPP::RSAES_OAEP_SHA_Encryptor encryptor(
+        decode_public_key(public_key, {short_public_key, long_public_key}));
     Bytes wrapped(encryptor.CiphertextLength(aes_key.size()));
     encryptor.Encrypt(random, aes_key.data(), aes_key.size(), wrapped.data());
     return wrapped;

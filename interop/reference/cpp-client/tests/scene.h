@@ -16,7 +16,6 @@ namespace tests {
 
 const ClientId alice_id = {{0x3f, 0x2a, 0x9c, 0x5e, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}};
 const ClientId other_id = {{0x77}};
-const Bytes aes_key(16, 0x5a);
 const char* const error_line = "server responded with an error\n";
 
 inline unsigned count(const std::string& text, const std::string& part) {
@@ -31,14 +30,15 @@ inline bool contains(const std::string& text, const std::string& part) {
     return count(text, part) != 0;
 }
 
-inline std::uint32_t cksum_of(const Bytes& bytes) {
-    Cksum cksum;
-    cksum.update(bytes.data(), bytes.size());
+inline std::uint32_t posix_cksum_of(const std::string& text) {
+    Cksum cksum(Checksum::posix);
+    cksum.update(Bytes(text.begin(), text.end()));
     return cksum.value();
 }
 
 struct Scene : SessionRun {
-    explicit Scene(const char* dialect_name) : SessionRun(load_test_dialect(dialect_name)) {}
+    explicit Scene(const Dialect& dialect_spoken) : SessionRun(dialect_spoken) {}
+    explicit Scene(const char* dialect_name) : Scene(load_test_dialect(dialect_name)) {}
 
     void known() { identity = std::make_unique<Identity>(Identity{client_name, alice_id, known_key}); }
 
@@ -48,10 +48,10 @@ struct Scene : SessionRun {
 
     void registers(Peer& peer) const {
         const Peer::RequestSeen seen = peer.expect(Request::register_client);
-        if (decode_register(seen.payload) != client_name || seen.header.client_id != ClientId{}) {
+        if (decode_client_name(dialect, seen.payload) != client_name || seen.header.client_id != ClientId{}) {
             throw std::runtime_error("1100 with another name, or with a client ID");
         }
-        peer.respond(Response::registered, encode_registered(alice_id));
+        peer.respond(Response::registered, encode_client_id(alice_id));
     }
 
     Bytes reads_key(Peer& peer) const {
@@ -59,22 +59,65 @@ struct Scene : SessionRun {
         if (seen.header.client_id != alice_id) {
             throw std::runtime_error("1101 under another client ID");
         }
-        return decode_send_public_key(seen.payload).public_key;
+        return decode_send_public_key(dialect, seen.payload).public_key;
     }
 
     Bytes exchanges_key(Peer& peer) const {
         const Bytes key = reads_key(peer);
-        peer.respond(Response::aes_key, encode(AesKeyMessage{alice_id, wrap_key(key, aes_key)}));
+        peer.respond(Response::aes_key, wrapped_for(key));
         return key;
+    }
+
+    // The payload of 2102 and 2105.
+    Bytes wrapped_for(const Bytes& public_key) const {
+        return encode(dialect, AesKeyMessage{alice_id, wrap_key(public_key, aes_key)});
+    }
+
+    // Reads the reconnect of a client that is known.
+    void reads_reconnect(Peer& peer) const {
+        const Peer::RequestSeen seen = peer.expect(Request::reconnect);
+        if (decode_client_name(dialect, seen.payload) != client_name || seen.header.client_id != alice_id) {
+            throw std::runtime_error("1102 with another name or client ID");
+        }
+    }
+
+    void reconnects(Peer& peer) const {
+        reads_reconnect(peer);
+        peer.respond(Response::reconnected, wrapped_for(known_key.public_key()));
+    }
+
+    // What a known client of the dialect begins with.
+    void lets_in(Peer& peer) const {
+        if (dialect.has(Request::reconnect)) {
+            reconnects(peer);
+        } else {
+            exchanges_key(peer);
+        }
     }
 
     // Reads 1103 and returns what a right answer is.
     FileReceived reads_file(Peer& peer) const {
-        const Peer::RequestSeen seen = peer.expect(Request::send_file);
-        const auto split = seen.payload.begin() + static_cast<std::ptrdiff_t>(send_file_fixed_size(dialect));
-        const SendFile sent = decode_send_file(dialect, seen.header, Bytes(seen.payload.begin(), split));
-        const Bytes plain = decrypt_content(aes_key, Bytes(split, seen.payload.end()));
-        return FileReceived{alice_id, sent.content_size, sent.name, cksum_of(plain)};
+        const Peer::FileSeen file = peer.expect_file();
+        const Bytes plain = decrypt_content(aes_key, file.content);
+        const std::uint32_t echoed = dialect.echoed_size == EchoedSize::plain
+                                         ? static_cast<std::uint32_t>(plain.size())
+                                         : file.message.content_size;
+        return FileReceived{alice_id, echoed, file.message.name, right_cksum(plain, file.content)};
+    }
+
+    // That of the dialect, over what the dialect takes it of.
+    std::uint32_t right_cksum(const Bytes& plain, const Bytes& content) const {
+        Cksum cksum(dialect.checksum);
+        if (dialect.checksum_input == ChecksumInput::content) {
+            cksum.update(content);
+            return cksum.value();
+        }
+        cksum.update(plain);
+        if (dialect.checksum_input == ChecksumInput::padded) {
+            const std::size_t padding = content.size() - plain.size();
+            cksum.update(Bytes(padding, static_cast<Byte>(padding)));
+        }
+        return cksum.value();
     }
 
     void receives(Peer& peer) const {
@@ -92,8 +135,42 @@ struct Scene : SessionRun {
         refuse(peer);
     }
 
+    // 2101, or 2107 where the dialect has it.
     void refuse(Peer& peer) const {
-        peer.respond(Response::refused, encode(dialect, RefusedMessage{true, alice_id}));
+        if (dialect.has(Response::general_error)) {
+            peer.respond(Response::general_error, Bytes());
+        } else {
+            peer.respond(Response::refused, encode_refused(dialect, alice_id));
+        }
+    }
+
+    void answers(Peer& peer, VerdictAnswer answer) const {
+        switch (answer) {
+            case VerdictAnswer::none:
+                break;
+            case VerdictAnswer::refused:
+                peer.respond(Response::refused, encode_refused(dialect, alice_id));
+                break;
+            case VerdictAnswer::acknowledged:
+                peer.respond(Response::acknowledged, Bytes());
+                break;
+            case VerdictAnswer::acknowledged_with_id:
+                peer.respond(Response::acknowledged, encode_client_id(alice_id));
+                break;
+            case VerdictAnswer::general_error:
+                peer.respond(Response::general_error, Bytes());
+                break;
+        }
+    }
+
+    // Reads a verdict and does what the dialect has after it.
+    void takes_verdict(Peer& peer, Request verdict) const {
+        peer.expect(verdict);
+        answers(peer, dialect.after(verdict).answer);
+        if (dialect.after(verdict).close) {
+            peer.end_sending();
+            peer.expect_end();
+        }
     }
 
     // The end of a dialect that closes after 1104.
@@ -104,7 +181,9 @@ struct Scene : SessionRun {
     }
 
     TemporaryFolder folder;
-    RsaKeyPair known_key = RsaKeyPair::generate();
+    // The pair of an earlier run. Making one takes a while, so that all scenes share it.
+    RsaKeyPair known_key = shared_key(short_public_key, 1);
+    Bytes aes_key = Bytes(dialect.aes_key_size, 0x5a);
 };
 
 }  // namespace tests

@@ -5,8 +5,11 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-#include <array>
+#include <algorithm>
 #include <stdexcept>
+
+#include "fields.h"
+#include "receiver_packets.h"
 
 namespace backup {
 namespace tests {
@@ -53,14 +56,36 @@ Bytes Peer::read_once() {
 
 Peer::RequestSeen Peer::expect(Request kind) {
     RequestSeen seen;
-    seen.header = decode_request_header(read(request_header_size));
+    seen.header = decode_request_header(dialect_, read(request_header_size(dialect_)));
     if (seen.header.code != dialect_.code(kind)) {
         throw std::runtime_error("server: request " + std::to_string(seen.header.code) + ", expected " +
                                  std::to_string(dialect_.code(kind)));
     }
     check_payload_size(dialect_, kind, seen.header.payload_size);
     seen.payload = read(seen.header.payload_size);
+    const Bytes padding = read(request_padding(dialect_, kind, seen.header.payload_size));
+    if (std::any_of(padding.begin(), padding.end(), [](Byte byte) { return byte != 0; })) {
+        throw std::runtime_error("server: the padding of a request is not zero");
+    }
     return seen;
+}
+
+Peer::FileSeen Peer::expect_file() {
+    PacketGatherer gatherer(dialect_);
+    FileSeen seen;
+    for (;;) {
+        const RequestSeen request = expect(Request::send_file);
+        const auto outcome = gatherer.take(request.header, request.payload);
+        if (outcome == PacketGatherer::Outcome::refused) {
+            throw std::runtime_error("server: a 1103 that is wrong: " + gatherer.slug());
+        }
+        seen.packet_sizes.push_back(request.payload.size() - send_file_fixed_size(dialect_));
+        if (outcome == PacketGatherer::Outcome::complete) {
+            seen.message = gatherer.file();
+            seen.content = gatherer.content();
+            return seen;
+        }
+    }
 }
 
 void Peer::expect_end() {
@@ -77,6 +102,12 @@ std::size_t Peer::discard(std::size_t limit) {
         done += piece.size();
     }
     return done;
+}
+
+void Peer::expect_silence() {
+    if (can_read(socket_.get(), moment)) {
+        throw std::runtime_error("server: the client went on without an answer");
+    }
 }
 
 void Peer::expect_no_other_connection() {
@@ -97,17 +128,15 @@ void Peer::send(const Bytes& bytes) {
 }
 
 void Peer::respond(Response kind, const Bytes& payload) {
-    Bytes bytes = encode(dialect_, ResponseHeader{protocol_version, dialect_.code(kind),
-                                                  static_cast<std::uint32_t>(payload.size())});
-    bytes.insert(bytes.end(), payload.begin(), payload.end());
-    send(bytes);
+    send(encode_response(dialect_, kind, payload, protocol_version));
 }
 
 void Peer::respond_in_two_pieces(Response kind, const Bytes& payload) {
-    send(encode(dialect_, ResponseHeader{protocol_version, dialect_.code(kind),
-                                         static_cast<std::uint32_t>(payload.size())}));
+    const Bytes response = encode_response(dialect_, kind, payload, protocol_version);
+    const auto split = response.begin() + static_cast<std::ptrdiff_t>(response_header_size(dialect_));
+    send(Bytes(response.begin(), split));
     pause();
-    send(payload);
+    send(Bytes(split, response.end()));
 }
 
 void Peer::end_sending() {

@@ -12,8 +12,9 @@
 #include "bytes.h"
 #include "dialect.h"
 #include "files.h"
+#include "requests.h"
+#include "responses.h"
 #include "setup_files.h"
-#include "wire.h"
 
 namespace backup {
 namespace tests {
@@ -34,16 +35,26 @@ class Peer {
     Bytes read(std::size_t count);
     // What one read brings.
     Bytes read_once();
-    // Reads a whole request and insists on its kind.
+    // Reads a whole request, with its padding, and insists on its kind.
     RequestSeen expect(Request kind);
+    // A file that was sent: the fixed fields of its first packet, and the content of all.
+    struct FileSeen {
+        SendFile message;
+        Bytes content;
+        std::vector<std::size_t> packet_sizes;  // of the content alone
+    };
+    // Reads a 1103, or all packets of a file.
+    FileSeen expect_file();
     void expect_end();
     // Reads until the client goes or so many bytes are read, and returns how many.
     std::size_t discard(std::size_t limit);
+    // Nothing must come before the server has answered.
+    void expect_silence();
     // The client must not have opened its next connection, nor open it in the next moment.
     void expect_no_other_connection();
     void send(const Bytes& bytes);
     void respond(Response kind, const Bytes& payload);
-    // Header, then the payload after a pause, so that one read does not get both.
+    // Header, then the rest after a pause, so that one read does not get both.
     void respond_in_two_pieces(Response kind, const Bytes& payload);
     void end_sending();
     // Lets the client write into full buffers for a moment.

@@ -33,15 +33,16 @@ TEST_CASE("6.2: a 2103 that does not repeat its request") {
 }
 
 TEST_CASE("a 2102 that is not for this client") {
-    const Bytes wrapped_for_other = wrap_key(RsaKeyPair::generate().public_key(), aes_key);
+    const Bytes key_of_other = RsaKeyPair::generate(short_public_key).public_key();
     for (const bool other_owner : {true, false}) {
         Scene scene("seed");
         scene.known();
         scene.go({[&](Peer& peer) {
                      const Bytes key = scene.reads_key(peer);
-                     const Bytes wrapped = other_owner ? wrap_key(key, aes_key) : wrapped_for_other;
-                     peer.respond(Response::aes_key,
-                                  encode(AesKeyMessage{other_owner ? other_id : alice_id, wrapped}));
+                     const Bytes wrapped = wrap_key(other_owner ? key : key_of_other, scene.aes_key);
+                     peer.respond(
+                         Response::aes_key,
+                         encode(scene.dialect, AesKeyMessage{other_owner ? other_id : alice_id, wrapped}));
                      peer.expect_end();
                  }},
                  {scene.file("f")});
@@ -58,7 +59,7 @@ TEST_CASE("responses that no server sends there") {
             peer.send(encode(scene.dialect, ResponseHeader{3, 2103, 0xFFFFFFFFU}));
         },
         [](Scene&, Peer& peer) {  // an answer to another request
-            peer.respond(Response::registered, encode_registered(alice_id));
+            peer.respond(Response::registered, encode_client_id(alice_id));
         },
         [](Scene&, Peer& peer) {  // the end inside a response
             peer.send(Bytes{3, 0x36});
@@ -113,7 +114,7 @@ TEST_CASE("1.4: a response in two pieces is read without the habit of one read")
         scene.options.habits = habits ? Habits() : Habits::none();
         scene.go({[&](Peer& peer) {
                      const Bytes key = scene.reads_key(peer);
-                     const Bytes payload = encode(AesKeyMessage{alice_id, wrap_key(key, aes_key)});
+                     const Bytes payload = scene.wrapped_for(key);
                      if (habits) {
                          // The rest never comes: the client must not even wait for it.
                          peer.send(encode(scene.dialect, ResponseHeader{3, 2102, 144}));
@@ -148,7 +149,7 @@ TEST_CASE("1.7: another version is accepted and told once") {
     scene.known();
     scene.go({[&](Peer& peer) {
                  const Bytes key = scene.reads_key(peer);
-                 const Bytes payload = encode(AesKeyMessage{alice_id, wrap_key(key, aes_key)});
+                 const Bytes payload = scene.wrapped_for(key);
                  Bytes response = encode(scene.dialect, ResponseHeader{1, 2102, 144});
                  response.insert(response.end(), payload.begin(), payload.end());
                  peer.send(response);

@@ -1,6 +1,7 @@
 #include "session_run.h"
 
 #include <iostream>
+#include <map>
 #include <sstream>
 #include <stdexcept>
 
@@ -26,8 +27,19 @@ class Captured {
 
 }  // namespace
 
+const RsaKeyPair& shared_key(std::size_t public_key_size, unsigned number) {
+    static std::map<std::pair<std::size_t, unsigned>, RsaKeyPair> keys;
+    const auto place = std::make_pair(public_key_size, number);
+    if (keys.count(place) == 0) {
+        keys.emplace(place, RsaKeyPair::generate(public_key_size));
+    }
+    return keys.at(place);
+}
+
 SessionRun::SessionRun(const Dialect& dialect_spoken)
-    : dialect(dialect_spoken), new_key(RsaKeyPair::generate()), client_is_done_(client_done_.get_future()) {
+    : dialect(dialect_spoken),
+      new_key(shared_key(dialect_spoken.public_key_sizes.back(), 0)),
+      client_is_done_(client_done_.get_future()) {
     options.timeout = Milliseconds(10000);
 }
 

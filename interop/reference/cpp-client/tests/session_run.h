@@ -14,6 +14,9 @@
 namespace backup {
 namespace tests {
 
+// A pair that is made once; another number is another pair.
+const RsaKeyPair& shared_key(std::size_t public_key_size, unsigned number);
+
 struct SessionRun {
     explicit SessionRun(const Dialect& dialect_spoken);
 

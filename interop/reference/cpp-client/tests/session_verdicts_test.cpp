@@ -36,7 +36,7 @@ TEST_CASE("2.12: how a verdict is confirmed where the server closes") {
         {"2104", [](Scene&, Peer& peer) { peer.respond(Response::acknowledged, Bytes()); }, ExitCode::done,
          "verified"},
         {"2104 with the ID",
-         [](Scene&, Peer& peer) { peer.respond(Response::acknowledged, encode_registered(alice_id)); },
+         [](Scene&, Peer& peer) { peer.respond(Response::acknowledged, encode_client_id(alice_id)); },
          ExitCode::done, "verified"},
         {"2103",
          [](Scene& scene, Peer& peer) {
@@ -76,10 +76,10 @@ TEST_CASE("2.12: acknowledgements are skipped where another answer is due") {
     scene.go({[&](Peer& peer) {
                  const Bytes key = scene.reads_key(peer);
                  peer.respond(Response::acknowledged, Bytes());
-                 peer.respond(Response::aes_key, encode(AesKeyMessage{alice_id, wrap_key(key, aes_key)}));
+                 peer.respond(Response::aes_key, scene.wrapped_for(key));
                  scene.receives_wrong(peer);
                  peer.expect(Request::cksum_wrong);
-                 peer.respond(Response::acknowledged, encode_registered(alice_id));
+                 peer.respond(Response::acknowledged, encode_client_id(alice_id));
                  scene.receives(peer);
                  scene.is_right_and_closes(peer);
              }},

@@ -24,7 +24,7 @@ namespace {
 const std::string id_text = "0123456789abcdef0123456789abcdef";
 
 const RsaKeyPair& test_key() {
-    static const RsaKeyPair key = RsaKeyPair::generate();
+    static const RsaKeyPair key = RsaKeyPair::generate(short_public_key);
     return key;
 }
 
@@ -131,6 +131,29 @@ TEST_CASE("me.info is a secret file, and Me.info is read") {
     CHECK(folder.count_entries() == 2);
 }
 
+TEST_CASE("8.4: the key is read from priv.key where me.info has none") {
+    const TemporaryFolder folder;
+    const WorkingFolder inside(folder.path());
+    const auto write = [](const char* name, const std::string& text) {
+        std::ofstream(name) << text;
+        REQUIRE(::chmod(name, 0600) == 0);
+    };
+    write("me.info", "alice\r\n" + id_text + "\r\n");
+    CHECK_THROWS_AS(load_identity(), LocalError);
+    write("priv.key", wrapped(key_text(), 76, "\r\n"));
+    const std::unique_ptr<Identity> identity = load_identity();
+    REQUIRE(identity);
+    CHECK(identity->client_name == "alice");
+    CHECK((identity->key.pkcs8() == test_key().pkcs8()));
+
+    // The one of me.info is the identity's; what lies beside it does not count.
+    write("me.info", "alice\n" + id_text + "\n" + key_text() + "\n");
+    write("priv.key", "nothing");
+    CHECK((load_identity()->key.pkcs8() == test_key().pkcs8()));
+    write("me.info", "alice\n" + id_text + "\n");
+    CHECK_THROWS_AS(load_identity(), LocalError);
+}
+
 TEST_CASE("a damaged me.info stops the client") {
     const TemporaryFolder folder;
     const WorkingFolder inside(folder.path());
@@ -182,7 +205,6 @@ TEST_CASE("command line") {
                                                          {"--timeout", "nan"},
                                                          {"--timeout", "1s"},
                                                          {"--timeout", "-1"},
-                                                         {"--send-as", std::string(255, 'a')},
                                                          {"--file", "a", "--file", "b", "--send-as", "c"}};
     for (const auto& arguments : wrong) {
         INFO(arguments.front());

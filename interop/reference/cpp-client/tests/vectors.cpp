@@ -8,6 +8,7 @@
 #include <set>
 #include <stdexcept>
 
+#include "dialect_file.h"
 #include "errors.h"
 #include "files.h"
 
@@ -66,17 +67,41 @@ Dialect load_test_dialect(const std::string& name) {
     return load_dialect(name, DIALECT_FOLDER);
 }
 
+Dialect modified_dialect(const std::string& base, const json& modifiers) {
+    json document = load_json(std::string(DIALECT_FOLDER) + "/" + base + ".json");
+    for (const auto& modifier : modifiers.items()) {
+        document.at(modifier.key()) = modifier.value();
+    }
+    return parse_dialect(document.dump(), base + " with modifiers");
+}
+
+namespace {
+
+std::vector<Dialect> dialects_of(const json& group) {
+    const json& names = group.at("dialects");
+    if (group.contains("base")) {
+        REQUIRE(names.size() == 1);
+        return {modified_dialect(group.at("base").get<std::string>(), group.at("modifiers"))};
+    }
+    std::vector<Dialect> dialects;
+    for (const json& name : names) {
+        dialects.push_back(load_test_dialect(name.get<std::string>()));
+    }
+    return dialects;
+}
+
+}  // namespace
+
 void for_each_test(const std::string& file, const std::string& decodes, const TestFunction& run) {
     const json document = load_json(std::string(VECTOR_FOLDER) + "/" + file);
     REQUIRE(document.at("decodes") == decodes);
     std::set<std::string> ids;
     for (const json& group : document.at("groups")) {
         REQUIRE_FALSE(group.at("dialects").empty());
-        for (const json& name : group.at("dialects")) {
-            const Dialect dialect = load_test_dialect(name.get<std::string>());
+        for (const Dialect& dialect : dialects_of(group)) {
             for (const json& test : group.at("tests")) {
                 const auto id = test.at("id").get<std::string>();
-                INFO(file << " " << id << " in " << dialect.name << ": "
+                INFO(file << " " << id << " in " << group.at("dialects") << ": "
                           << test.at("comment").get<std::string>());
                 ids.insert(id);
                 run(dialect, group, test);

@@ -28,8 +28,11 @@ std::string sha256(const Bytes& bytes);
 
 json load_json(const std::string& path);
 Dialect load_test_dialect(const std::string& name);
+// A dialect with other values for some of its parameters.
+Dialect modified_dialect(const std::string& base, const json& modifiers);
 
-// Runs every test of a file in every dialect of its group, and asserts that the file's count was run.
+// Runs every test of a file in every dialect of its group, or in the modified one of the group, and asserts
+// that the file's count was run.
 using TestFunction = std::function<void(const Dialect&, const json& group, const json& test)>;
 void for_each_test(const std::string& file, const std::string& decodes, const TestFunction& run);
 

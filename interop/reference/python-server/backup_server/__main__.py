@@ -11,9 +11,10 @@ import threading
 from pathlib import Path
 
 from .dialect import Dialect, DialectError, load_dialect
+from .disk import StoreError
 from .server import BackupServer
 from .session import Limits
-from .store import Store, StoreError
+from .store import Store
 
 log = logging.getLogger("backup_server")
 

@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Collection
 
 from Crypto.Cipher import AES, PKCS1_OAEP
 from Crypto.PublicKey import RSA
 from Crypto.Util.asn1 import DerBitString, DerNull, DerObjectId, DerSequence
 
-from .wire import BLOCK_SIZE, PUBLIC_KEY_SIZE, WireError
+from .layout import BLOCK_SIZE, WireError
 
 _RSA_ENCRYPTION = "1.2.840.113549.1.1.1"
 
 
-def read_public_key(data: bytes) -> RSA.RsaKey:
-    """4.1: read the public key of 1101: 160 bytes, SubjectPublicKeyInfo, 1024 bits, odd exponent from 3 to 127.
+#: The odd exponents that a key of this size may have: those that encode in 1 byte (4.1) or in 3 (10.8). A DER integer
+#: has a sign, so its first bit is none of its value.
+_EXPONENTS = {160: range(3, 1 << 7, 2), 162: range((1 << 15) + 1, 1 << 23, 2)}
+
+
+def read_public_key(data: bytes, sizes: Collection[int] = tuple(_EXPONENTS)) -> RSA.RsaKey:
+    """4.1, 10.8: read a public key: SubjectPublicKeyInfo of one of these sizes, 1024 bits, an odd exponent.
 
     `RSA.import_key` alone would not do: it takes PEM, private keys and certificates as well.
     """
-    if len(data) != PUBLIC_KEY_SIZE:
+    if len(data) not in sizes:
         raise WireError("public-key-size")
     modulus, exponent = _read_key_info(data)
     if modulus.bit_length() != 1024 or modulus % 2 == 0:
         raise WireError("public-key-modulus")
-    if exponent % 2 == 0 or not 3 <= exponent <= 127:
+    if exponent not in _EXPONENTS[len(data)]:
         raise WireError("public-key-exponent")
     return RSA.construct((modulus, exponent), consistency_check=False)
 
@@ -82,11 +88,11 @@ class ContentDecryptor:
         self._held = plain[keep:]
         return plain[:keep]
 
-    def finish(self) -> bytes:
-        """Give back the rest of the plaintext, without the padding; raise `padding` where there is none."""
+    def finish(self) -> tuple[bytes, bytes]:
+        """Give back the rest of the plaintext, and the padding after it; raise `padding` where there is none."""
         if self._pending or not self._held:
             raise WireError("content-not-blocks")
         count = self._held[-1]
         if not 1 <= count <= BLOCK_SIZE or self._held[-count:] != bytes([count]) * count:
             raise WireError("padding")
-        return self._held[:-count]
+        return self._held[:-count], self._held[-count:]

@@ -25,9 +25,11 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 from typing import BinaryIO
 
 from . import paths
+from .disk import StoreError, disk_errors, lock, make_folder, new_file, open_database, reason, sync_folder
 
 log = logging.getLogger(__name__)
 
@@ -60,10 +62,6 @@ CREATE INDEX IF NOT EXISTS files_by_path ON files (client_id, path_key);
 """
 
 
-class StoreError(Exception):
-    """The data folder cannot be used, or a disk or database operation failed."""
-
-
 class NameTaken(Exception):
     """The name belongs to another client (2.9)."""
 
@@ -79,7 +77,8 @@ class Client:
     client_id: bytes
     name: str
     label: str
-    aes_key: bytes | None  # the key of its last 1101, None before the first
+    public_key: bytes | None  # of its last 1101, as sent; None before the first
+    aes_key: bytes | None  # the last that it was given, None before the first 1101
 
 
 class Store:
@@ -90,16 +89,16 @@ class Store:
         self._data = data
         self._mutex = threading.RLock()  # around the one database connection, and around moves that go with a row
         try:
-            _make_folder(data)
-            _make_folder(data / "clients")
+            make_folder(data)
+            make_folder(data / "clients")
             with contextlib.ExitStack() as opened:
-                self._lock = opened.enter_context(contextlib.closing(_lock(data / "lock")))
-                self._db = opened.enter_context(contextlib.closing(_open_database(data / "backup.db")))
+                self._lock = opened.enter_context(contextlib.closing(lock(data / "lock")))
+                self._db = opened.enter_context(contextlib.closing(open_database(data / "backup.db")))
                 self._db.executescript(_SCHEMA)
                 self._recover()
                 opened.pop_all()  # all went well: they stay open until `close`
         except (OSError, sqlite3.Error) as error:
-            raise StoreError(f"cannot use the data folder {data}: {_reason(error)}") from error
+            raise StoreError(f"cannot use the data folder {data}: {reason(error)}") from error
 
     def close(self) -> None:
         """Close the database and let go of the folder. Waits for an operation that is under way."""
@@ -112,7 +111,7 @@ class Store:
     def register(self, name: str, version: int) -> bytes:
         """Take in a new client and return its ID; raise NameTaken."""
         client_id = new_client_id()
-        with _disk_errors(), self._transaction() as db:
+        with disk_errors(), self._transaction() as db:
             cursor = db.execute(
                 "INSERT INTO clients (id, name, label, version, last_seen) VALUES (?, ?, ?, ?, ?)"
                 " ON CONFLICT (name) DO NOTHING",
@@ -124,13 +123,15 @@ class Store:
 
     def client(self, client_id: bytes) -> Client | None:
         """Find a client by its ID."""
-        with _disk_errors(), self._mutex:
-            row = self._db.execute("SELECT id, name, label, aes_key FROM clients WHERE id = ?", (client_id,)).fetchone()
+        with disk_errors(), self._mutex:
+            row = self._db.execute(
+                "SELECT id, name, label, public_key, aes_key FROM clients WHERE id = ?", (client_id,)
+            ).fetchone()
         return Client(*row) if row else None
 
     def set_keys(self, client: Client, public_key: bytes, aes_key: bytes, version: int) -> None:
-        """Keep the keys of a 1101 (2.4)."""
-        with _disk_errors(), self._transaction() as db:
+        """Keep the keys of a 1101 (2.4) or of a reconnect (10.4)."""
+        with disk_errors(), self._transaction() as db:
             db.execute(
                 "UPDATE clients SET public_key = ?, aes_key = ?, version = ?, last_seen = ? WHERE id = ?",
                 (public_key, aes_key, version, int(time.time()), client.client_id),
@@ -138,21 +139,16 @@ class Store:
 
     # ---- uploads -------------------------------------------------------------------------------------------
 
-    @contextlib.contextmanager
-    def upload(self, client: Client, file_name: str) -> Iterator[Upload]:
-        """Open an upload. One that was not finished when the block is left has changed nothing."""
-        with _disk_errors():
-            _make_folder(self._files(client.label))
-            _make_folder(self._waiting(client.label))
-            incoming = Upload(self, client, file_name, self._waiting(client.label) / secrets.token_hex(8))
-        try:
-            yield incoming
-        finally:
-            incoming.abandon()
+    def upload(self, client: Client, file_name: str) -> Upload:
+        """Open an upload. Whoever opens it ends it with `abandon`, finished or not."""
+        with disk_errors():
+            make_folder(self._files(client.label))
+            make_folder(self._waiting(client.label))
+            return Upload(self, client, file_name, self._waiting(client.label) / secrets.token_hex(8))
 
     def add_version(self, client: Client, file_name: str, waiting: str) -> int:
         """Write the row of a durable upload and return its number: it is now the newest unverified version (7.3)."""
-        with _disk_errors(), self._transaction() as db:
+        with disk_errors(), self._transaction() as db:
             path = self._path_for(client, file_name)
             cursor = db.execute(
                 "INSERT INTO files (client_id, name, path, path_key, waiting) VALUES (?, ?, ?, ?, ?)",
@@ -189,7 +185,7 @@ class Store:
 
     def cksum_right(self, client: Client, file_name: str, version: int | None) -> None:
         """1104: mark a version verified; raise NothingWaiting where there is none to mark."""
-        with _disk_errors(), self._mutex:
+        with disk_errors(), self._mutex:
             with self._transaction() as db:
                 if version is None:
                     version = self._newest(client, file_name, verified=False)
@@ -200,7 +196,10 @@ class Store:
                     (version, client.client_id),
                 ).fetchone()
                 if row is None:
-                    raise NothingWaiting
+                    newer = self._newest(client, file_name, verified=True)
+                    if version is None or newer is None or newer < version:
+                        raise NothingWaiting
+                    return  # a late 1104, for a version that a newer verified one has ended (7.3)
                 path, waiting, verified = row
                 if verified:
                     return  # a repeated 1104
@@ -221,11 +220,11 @@ class Store:
                 for (name,) in older:
                     (self._waiting(client.label) / name).unlink(missing_ok=True)
             except OSError as error:
-                log.error("a verified file stays in waiting/ until the next start: %s", _reason(error))
+                log.error("a verified file stays in waiting/ until the next start: %s", reason(error))
 
     def cksum_wrong(self, client: Client, file_name: str, version: int | None) -> None:
         """1105 and 1106: drop the waiting upload, if there is one. Never touches a verified version."""
-        with _disk_errors(), self._mutex:
+        with disk_errors(), self._mutex:
             with self._transaction() as db:
                 if version is None:
                     version = self._newest(client, file_name, verified=False)
@@ -258,10 +257,10 @@ class Store:
 
     def _move_verified(self, label: str, path: str, waiting: str) -> None:
         """Replace the old verified content, in one step that a crash cannot halve."""
-        _make_folder(self._files(label))
+        make_folder(self._files(label))
         (self._waiting(label) / waiting).replace(self._files(label) / path)
-        _sync_folder(self._files(label))
-        _sync_folder(self._waiting(label))
+        sync_folder(self._files(label))
+        sync_folder(self._waiting(label))
 
     def _recover(self) -> None:
         """Finish what a crash interrupted: move verified files, drop files without a row."""
@@ -309,24 +308,34 @@ class Upload:
         self._path = path
         self._part = path.with_name(path.name + ".part")
         self._has_row = False
-        self._file: BinaryIO = open(os.open(self._part, _NEW_FILE, 0o600), "wb")  # noqa: PTH123, SIM115
+        self._file: BinaryIO = new_file(self._part)
 
     def write(self, data: bytes) -> None:
         """Add plaintext."""
-        with _disk_errors():
+        with disk_errors():
             self._file.write(data)
 
     def finish(self) -> int:
         """Make the file durable, then its row, and return the number of the version. 2103 comes after this (7.3)."""
-        with _disk_errors():
+        with disk_errors():
             self._file.flush()
             os.fsync(self._file.fileno())
             self._file.close()
             self._part.replace(self._path)
-            _sync_folder(self._path.parent)
+            sync_folder(self._path.parent)
         version = self._store.add_version(self._client, self._file_name, self._path.name)
         self._has_row = True
         return version
+
+    def __enter__(self) -> Upload:
+        """Abandon the upload at the end of the block."""
+        return self
+
+    def __exit__(
+        self, _type: type[BaseException] | None, _error: BaseException | None, _at: TracebackType | None
+    ) -> None:
+        """Abandon the upload."""
+        self.abandon()
 
     def abandon(self) -> None:
         """Remove what has no row. Does nothing after `finish`."""
@@ -344,67 +353,3 @@ def new_client_id() -> bytes:
         client_id = uuid.uuid4().bytes
         if client_id[:2] != b"\0\0":
             return client_id
-
-
-# ------------------------------------------------------------------------------------------------------------
-# Disk and database
-# ------------------------------------------------------------------------------------------------------------
-
-_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-
-
-def _open_database(path: Path) -> sqlite3.Connection:
-    # The AES keys and client IDs are in it: nobody else on this computer may read it.
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    return sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
-
-
-def _lock(path: Path) -> sqlite3.Connection:
-    """Keep a second server out of the folder: it would sweep away the uploads of the first.
-
-    The lock is a transaction on an empty database that never ends. That works alike on all systems, leaves
-    backup.db open to an operator's tools, and the system ends it with the process, however that ends.
-    """
-    lock = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
-    try:
-        lock.execute("BEGIN EXCLUSIVE")
-    except sqlite3.OperationalError as error:
-        lock.close()
-        if "locked" in str(error):
-            raise StoreError(f"another server uses the data folder {path.parent}") from None
-        raise
-    return lock
-
-
-def _make_folder(path: Path) -> None:
-    """Make a folder, and the folders above it, durably. Nobody else on this computer may look into it."""
-    if path.is_dir():
-        return
-    if not path.parent.is_dir():
-        _make_folder(path.parent)
-    path.mkdir(mode=0o700, exist_ok=True)
-    _sync_folder(path.parent)
-
-
-def _sync_folder(path: Path) -> None:
-    """Make the names in a folder durable; syncing a file does not do that."""
-    if os.name == "nt":  # Windows cannot open a folder, and needs not
-        return
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-@contextlib.contextmanager
-def _disk_errors() -> Iterator[None]:
-    """Turn the errors of disk and database into ours, so that nobody takes them for errors of a socket."""
-    try:
-        yield
-    except (OSError, sqlite3.Error) as error:
-        raise StoreError(_reason(error)) from error
-
-
-def _reason(error: Exception) -> str:
-    return (error.strerror if isinstance(error, OSError) else None) or str(error)

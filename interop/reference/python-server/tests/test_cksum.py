@@ -4,7 +4,11 @@ import os
 import time
 import zlib
 
-from backup_server.cksum import Cksum, cksum
+import pytest
+
+from backup_server.cksum import KINDS, ContentCksum, cksum
+
+from .peer import crc8
 
 
 def plain_cksum(data: bytes) -> int:
@@ -40,14 +44,38 @@ def test_it_is_the_plain_checksum() -> None:
     assert cksum(b"\xff" * 300) == plain_cksum(b"\xff" * 300)
 
 
-def test_pieces_make_no_difference() -> None:
+def test_the_other_kinds() -> None:
+    assert cksum(b"123456789", "zlib") == 0xCBF43926
+    assert cksum(b"123456789", "crc8") == 0xF4
+    assert cksum(b"", "zlib") == cksum(b"", "crc8") == 0
+    data = os.urandom(1000)
+    assert cksum(data, "zlib") == zlib.crc32(data)
+    assert cksum(data, "crc8") == crc8(data)
+
+
+@pytest.mark.parametrize(
+    ("over", "taken"), [("plaintext", b"abcdef"), ("padded", b"abcdef\x02\x02"), ("content", b"XYZ")]
+)
+def test_what_it_is_over(over: str, taken: bytes) -> None:
+    for kind in KINDS:
+        whole = ContentCksum(kind, over)
+        whole.content(b"X")
+        whole.plain(b"abc")
+        whole.content(b"YZ")
+        whole.plain(b"def")
+        whole.padding(b"\x02\x02")
+        assert whole.value() == cksum(taken, kind)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_pieces_make_no_difference(kind: str) -> None:
     data = os.urandom(1000)
     for size in (1, 7, 999):
-        pieces = Cksum()
+        pieces = KINDS[kind]()
         for start in range(0, len(data), size):
             pieces.update(data[start : start + size])
             pieces.update(b"")
-        assert pieces.value() == cksum(data) == pieces.value()
+        assert pieces.value() == cksum(data, kind) == pieces.value()
 
 
 def test_it_is_fast() -> None:

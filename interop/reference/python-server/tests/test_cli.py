@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -14,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from backup_server.__main__ import UsageError, parse_address, port_of_info
-from backup_server.cksum import cksum
 from backup_server.dialect import load_dialect
 
-from .peer import DEADLINE, Peer, encrypt, send_file
+from .peer import DEADLINE, Peer, encrypt
+from .running import DIALECTS, as_json
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -72,8 +73,8 @@ def test_a_signal_ends_it_cleanly_with_connections_open(process: Process, number
     with Peer(port, load_dialect("seed")) as idle, Peer(port, load_dialect("seed")) as busy:
         client_id = busy.register("ann")
         key = busy.key(client_id, "ann")
-        assert busy.upload(client_id, key, "a", b"abc") == cksum(b"abc")
-        busy.send(send_file(client_id, encrypt(key, bytes(1000)), "b")[:-1])  # never comes to its end
+        busy.upload(client_id, key, "a", b"abc")
+        busy.send(busy.writer.send_file(client_id, encrypt(key, bytes(1000)), "b")[:-1])  # never comes to its end
         code, log = process.end(number)
         assert code == 0
         assert "Traceback" not in log
@@ -98,6 +99,19 @@ def test_private_to_its_user(process: Process, folder: Path) -> None:
     process.port()
     for path, mode in (("data", 0o700), ("data/clients", 0o700), ("data/backup.db", 0o600)):
         assert (folder / path).stat().st_mode & 0o777 == mode
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_a_dialect_by_name_and_by_file(name: str, folder: Path) -> None:
+    (folder / "mine.json").write_text(json.dumps(as_json(name, name="mine")))
+    for number, dialect in enumerate((name, "mine.json", str(folder / "mine.json"))):
+        process = Process(folder, "--listen", "127.0.0.1:0", "--data", f"data{number}", "--dialect", dialect)
+        with Peer(process.port(), load_dialect(name)) as peer:
+            client_id = peer.register("ann")
+            peer.upload(client_id, peer.key(client_id, "ann"), "a", b"abc")
+        code, log = process.end()
+        assert code == 0
+        assert f"dialect {'mine' if number else name} (" in log
 
 
 def test_a_busy_port(process: Process, folder: Path) -> None:
@@ -176,7 +190,15 @@ def test_no_addresses(text: str) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--listen", "nowhere"], ["--dialect", "nothing"], ["--idle-timeout", "-1"], ["--max-discard", "x"], ["--what"]],
+    [
+        ["--listen", "nowhere"],
+        ["--dialect", "nothing"],
+        ["--dialect", "auto"],
+        ["--dialect", "seed,crc=zlib"],
+        ["--idle-timeout", "-1"],
+        ["--max-discard", "x"],
+        ["--what"],
+    ],
 )
 def test_arguments_that_make_no_sense(arguments: list[str], folder: Path) -> None:
     code, log = Process(folder, *arguments).wait()

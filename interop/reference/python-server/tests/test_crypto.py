@@ -9,9 +9,9 @@ from Crypto.PublicKey import RSA
 from Crypto.Util.asn1 import DerBitString, DerNull, DerObjectId, DerSequence
 
 from backup_server.crypto import ContentDecryptor, new_aes_key, read_public_key, wrap_key
-from backup_server.wire import WireError
+from backup_server.layout import WireError
 
-from .peer import PUBLIC_KEY, RSA_PAIR, encrypt
+from .peer import PUBLIC_KEY, RSA_PAIR, encrypt, pad
 
 
 def key_info(modulus: int, exponent: int, algorithm: str = "1.2.840.113549.1.1.1") -> bytes:
@@ -36,7 +36,6 @@ N = RSA_PAIR.n
         ("public-key-size", b""),
         ("public-key-size", PUBLIC_KEY[:-1]),
         ("public-key-size", PUBLIC_KEY + b"\0"),
-        ("public-key-size", key_info(N, 65537)),
         ("public-key-der", bytes(160)),
         ("public-key-der", b"\xff" * 160),
         ("public-key-der", RSA_PAIR.public_key().export_key("PEM")[:160]),
@@ -58,7 +57,36 @@ N = RSA_PAIR.n
 )
 def test_public_keys_that_are_refused(slug: str, data: bytes) -> None:
     with pytest.raises(WireError) as raised:
-        read_public_key(data)
+        read_public_key(data, (160,))
+    assert raised.value.slug == slug
+
+
+def test_a_longer_public_key() -> None:
+    for exponent in (65537, (1 << 15) + 1, (1 << 23) - 1):
+        data = key_info(N, exponent)
+        assert len(data) == 162
+        assert read_public_key(data, (160, 162)).e == exponent
+        with pytest.raises(WireError, match="public-key-size"):
+            read_public_key(data, (160,))
+    assert read_public_key(PUBLIC_KEY, (160, 162)).e == 17
+
+
+@pytest.mark.parametrize(
+    ("slug", "data"),
+    [
+        ("public-key-size", key_info(N, 257)),  # 161
+        ("public-key-size", key_info(N, 1 << 23 | 1)),  # 163
+        ("public-key-exponent", key_info(N, 65536)),
+        ("public-key-exponent", key_info(N, 1 << 15)),
+        ("public-key-modulus", key_info(N << 8 | 1, 257)),
+        ("public-key-modulus", key_info(N << 16 | 1, 17)),
+        ("public-key-der", PUBLIC_KEY + b"\0\0"),
+        ("public-key-der", bytes(162)),
+    ],
+)
+def test_longer_public_keys_that_are_refused(slug: str, data: bytes) -> None:
+    with pytest.raises(WireError) as raised:
+        read_public_key(data, (160, 162))
     assert raised.value.slug == slug
 
 
@@ -79,7 +107,9 @@ def test_keys_are_random_and_wrapped_in_128_bytes() -> None:
 def decrypt(key: bytes, content: bytes, piece: int) -> bytes:
     decryptor = ContentDecryptor(key)
     plain = b"".join(decryptor.update(content[start : start + piece]) for start in range(0, len(content), piece))
-    return plain + decryptor.finish()
+    rest, padding = decryptor.finish()
+    assert padding == pad(plain + rest)[len(plain + rest) :]
+    return plain + rest
 
 
 @pytest.mark.parametrize("size", [0, 1, 15, 16, 17, 31, 32, 33, 100])

@@ -15,8 +15,8 @@ from Crypto.Cipher import PKCS1_OAEP
 from Crypto.PublicKey import RSA
 
 from . import vectors
-from .conftest import Running
-from .peer import ZEROS, Peer, name, request
+from .peer import Peer
+from .running import Running
 
 Json = dict[str, Any]
 
@@ -33,9 +33,9 @@ def test_transcript(file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         client_id, aes_key = bytes.fromhex(group["client"]["client_id"]), bytes.fromhex(group["aes_key"])
         monkeypatch.setattr("backup_server.store.new_client_id", Mock(return_value=client_id))
         monkeypatch.setattr("backup_server.crypto.new_aes_key", Mock(return_value=aes_key))
-        for number, dialect in enumerate(group["dialects"]):
+        for number, (name, dialect) in enumerate(vectors.dialects(group)):
             for test in group["tests"]:
-                running = Running(tmp_path / dialect / test["id"], dialect)
+                running = Running(tmp_path / name / test["id"], dialect)
                 try:
                     play(running, group, test)
                 finally:
@@ -45,9 +45,7 @@ def test_transcript(file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def play(running: Running, group: Json, test: Json) -> None:
-    if group["client"]["known"]:
-        with running.peer() as peer:
-            assert peer.ask(request(ZEROS, 1100, name(group["client"]["name"]))).code == 2100
+    prepare(running, group)
     peers: dict[int, Peer] = {}
     try:
         for number, step in enumerate(test["steps"], 1):
@@ -58,6 +56,19 @@ def play(running: Running, group: Json, test: Json) -> None:
     finally:
         for peer in peers.values():
             peer.socket.close()
+
+
+def prepare(running: Running, group: Json) -> None:
+    """Let the server know what it knows before the conversation begins, by a conversation of its own."""
+    client = group["client"]
+    if client["known"] or client.get("taken"):
+        with running.peer() as peer:
+            client_id = peer.register(client["name"])
+    if client["known"]:
+        with running.peer() as peer:
+            key = bytes.fromhex(group["public_key"])
+            peer.send(peer.writer.send_public_key(client_id, client["name"], key))
+            assert peer.response().kind == "aes_key"
 
 
 def walk(running: Running, group: Json, step: Json, peers: dict[int, Peer]) -> None:

@@ -1,11 +1,45 @@
 //! What to do now: one line for each failure that somebody can do something about.
 
-use backup_client::ClientError;
+use std::borrow::Cow;
+
 use backup_client::identity::IdentityError;
 use backup_client::source::FileError;
+use backup_client::{ClientError, Dialect};
 use backup_protocol::wire::RequestKind;
 
-pub(crate) fn advice(error: &ClientError) -> Option<&'static str> {
+pub(crate) fn advice(error: &ClientError, dialect: Option<&Dialect>) -> Option<Cow<'static, str>> {
+    match error {
+        ClientError::Lost {
+            request_size: Some(size),
+            ..
+        }
+        | ClientError::TimedOut {
+            request_size: Some(size),
+            ..
+        } if *size > READ_AT_ONCE => Some(limit(dialect)),
+        _ => plain(error).map(Cow::Borrowed),
+    }
+}
+
+/// What every server of the family takes in one read, in bytes; many take no more than they get so.
+const READ_AT_ONCE: u64 = 1024;
+
+/// For a server that may have met a limit with a file.
+fn limit(dialect: Option<&Dialect>) -> Cow<'static, str> {
+    match dialect {
+        Some(dialect) if dialect.packets => format!(
+            "many servers fail at a request that does not come in one read: send the file in packets \
+             of 1024 bytes with --dialect {dialect},packet=1024"
+        )
+        .into(),
+        _ => "many servers fail at a request that does not come in one read, and this one's dialect has \
+              no packets: see whether a smaller file goes through, and give a slow server more time \
+              with --timeout"
+            .into(),
+    }
+}
+
+fn plain(error: &ClientError) -> Option<&'static str> {
     match error {
         ClientError::File(error) => file(error),
         ClientError::Identity(error) => identity(error),

@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use backup_client::{Exit, ServerAddress};
 use backup_protocol::Dialect;
+use backup_protocol::dialect::Modifier;
 use backup_protocol::wire::{Name, NameError};
-use clap::builder::PossibleValuesParser;
 use clap::parser::ValueSource;
 use clap::{
     ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum,
 };
+
+use crate::output::with_causes;
 
 /// Backs files up on a server of the backup protocol.
 ///
@@ -20,7 +22,8 @@ use clap::{
 /// the file. The identity is then `me.info` in the same folder. Options on the command line win
 /// over it; environment variables do not count.
 #[derive(Debug, Parser)]
-#[command(name = "backup-client", version, max_term_width = 100, args_override_self = true, after_help = exit_codes())]
+#[command(name = "backup-client", version, max_term_width = 100, args_override_self = true,
+          after_help = exit_codes(), after_long_help = dialects_and_exit_codes())]
 pub(crate) struct CommandLine {
     #[command(flatten)]
     pub(crate) options: Options,
@@ -68,10 +71,12 @@ pub(crate) struct Options {
         value_name = "DIR"
     )]
     pub(crate) identity: Option<PathBuf>,
-    /// What the server speaks; auto finds out from its first answer
-    #[arg(long, global = true, value_name = "NAME", default_value = "auto",
-          value_parser = dialect_names())]
-    pub(crate) dialect: String,
+    /// What the server speaks: auto, NAME[,KEY=VALUE...], or a file
+    ///
+    /// auto finds out from the server's answers, and keeps what it found with the identity.
+    #[arg(long, global = true, value_name = "DIALECT", default_value = "auto",
+          value_parser = dialect_argument)]
+    pub(crate) dialect: DialectArgument,
     /// Use a new connection for every request
     #[arg(long, global = true)]
     pub(crate) connection_per_request: bool,
@@ -100,6 +105,10 @@ pub(crate) struct Options {
     #[arg(short, long, global = true)]
     pub(crate) verbose: bool,
 }
+
+/// What `--dialect` says; `None` is `auto`.
+#[derive(Debug, Clone)]
+pub(crate) struct DialectArgument(pub(crate) Option<Dialect>);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum KeyPerArg {
@@ -160,10 +169,34 @@ fn exit_codes() -> String {
     text
 }
 
-fn dialect_names() -> PossibleValuesParser {
-    let mut names = vec!["auto"];
-    names.extend(Dialect::names());
-    PossibleValuesParser::new(names)
+/// The dialects and what changes them, then the exit codes.
+fn dialects_and_exit_codes() -> String {
+    let mut text = String::from("Dialects:\n");
+    for dialect in Dialect::all() {
+        let _ = writeln!(text, "  {:<8}{}", dialect.name, dialect.title);
+    }
+    text.push_str("\nAfter a name, with commas between, what the server does otherwise:\n");
+    for modifier in Modifier::all() {
+        let _ = writeln!(
+            text,
+            "  {:<15}{}",
+            format!("{}=", modifier.key),
+            modifier.possible()
+        );
+    }
+    text.push('\n');
+    text.push_str(&exit_codes());
+    text
+}
+
+fn dialect_argument(text: &str) -> Result<DialectArgument, String> {
+    if text == "auto" {
+        return Ok(DialectArgument(None));
+    }
+    match Dialect::parse_or_load(text, |path| std::fs::read_to_string(path)) {
+        Ok(dialect) => Ok(DialectArgument(Some(dialect))),
+        Err(error) => Err(with_causes(&error)),
+    }
 }
 
 fn client_name(text: &str) -> Result<Name, NameError> {

@@ -14,7 +14,6 @@ use std::process::ExitCode;
 use backup_client::identity;
 use backup_client::source::SourceFile;
 use backup_client::{Client, ClientError, ClientOptions, Exit, KeyPer};
-use backup_protocol::Dialect;
 
 use crate::args::{CommandLine, KeyPerArg, Options, Verb};
 use crate::output::{ClientLine, Output, Style, with_causes};
@@ -62,7 +61,7 @@ fn work(plan: Plan, options: &Options, output: &mut Output) {
         },
     };
     let client_options = ClientOptions::new(plan.server, plan.name, &plan.folder)
-        .dialect(Dialect::named(&options.dialect))
+        .dialect(options.dialect.0.clone())
         .connection_per_request(options.connection_per_request)
         .key_per(match options.key_per {
             KeyPerArg::File => KeyPer::File,
@@ -73,12 +72,13 @@ fn work(plan: Plan, options: &Options, output: &mut Output) {
         Ok(client) => client,
         Err(error) => return output.error(&error),
     };
+    output.speaks(client.dialect());
     match plan.task {
         Task::Register => match client.register(&mut |event| output.event(event)) {
             Ok(()) => output.client(&ClientLine {
                 name: client.name().to_string(),
                 server: Some(client.server().to_string()),
-                dialect: client.dialect().map(str::to_owned),
+                dialect: client.dialect().map(|dialect| dialect.to_string()),
                 key_fingerprint: client.key_fingerprint(),
                 client_id_prefix: client.client_id().map(prefix).unwrap_or_default(),
                 identity: plan.folder.display().to_string(),

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use backup_client::{ClientError, Event, Exit, Sent, Warning};
+use backup_client::{ClientError, Dialect, Event, Exit, Sent, Warning};
 use serde::Serialize;
 
 use crate::advice::advice;
@@ -24,6 +24,8 @@ pub(crate) struct Output {
     style: Style,
     progress: Progress,
     exit: Exit,
+    /// What the server speaks, for the advice.
+    dialect: Option<Dialect>,
 }
 
 /// One line of `--json`. The README lists the fields; they may become more and never change.
@@ -62,7 +64,7 @@ struct ErrorLine {
     kind: &'static str,
     exit_code: u8,
     message: String,
-    advice: Option<&'static str>,
+    advice: Option<String>,
 }
 
 impl Output {
@@ -72,6 +74,7 @@ impl Output {
             style,
             progress,
             exit: Exit::Done,
+            dialect: None,
         }
     }
 
@@ -84,8 +87,11 @@ impl Output {
     pub(crate) fn event(&mut self, event: Event<'_>) {
         match event {
             Event::Connected(server) => self.detail(&format!("connected to {server}")),
+            Event::Forgotten => self.note(
+                "the server does not know this client any more; registering again with a new key",
+            ),
             Event::Registered => self.detail("registered; the identity is stored"),
-            Event::DialectLearned(name) => self.detail(&format!("the server speaks {name}")),
+            Event::DialectLearned(dialect) => self.learned(dialect),
             Event::Transmission { file, number } => {
                 if number > 1 {
                     self.note(&format!(
@@ -146,7 +152,10 @@ impl Output {
                 verdict: sent
                     .map(|sent| sent.verdict.slug())
                     .or_else(|| gave_up.then_some("gave-up")),
-                error: result.as_ref().err().map(client_error_line),
+                error: result
+                    .as_ref()
+                    .err()
+                    .map(|error| self.client_error_line(error)),
             });
             return;
         }
@@ -167,9 +176,14 @@ impl Output {
             }
             Err(error) => self.fatal(
                 &format!("{}: {}", path.display(), with_causes(error)),
-                advice(error),
+                advice(error, self.dialect.as_ref()).as_deref(),
             ),
         }
+    }
+
+    /// What the server is known to speak before anything is sent.
+    pub(crate) fn speaks(&mut self, dialect: Option<Dialect>) {
+        self.dialect = dialect;
     }
 
     /// Who the client is.
@@ -194,11 +208,12 @@ impl Output {
 
     /// A failure of the whole call.
     pub(crate) fn error(&mut self, error: &ClientError) {
-        self.failure(error.exit(), &with_causes(error), advice(error));
+        let advice = advice(error, self.dialect.as_ref());
+        self.failure(error.exit(), &with_causes(error), advice.as_deref());
     }
 
     /// A failure of the whole call that the library has no type for.
-    pub(crate) fn failure(&mut self, exit: Exit, message: &str, advice: Option<&'static str>) {
+    pub(crate) fn failure(&mut self, exit: Exit, message: &str, advice: Option<&str>) {
         self.progress.end();
         self.failed(exit);
         if self.style.json {
@@ -213,6 +228,16 @@ impl Output {
         if !self.style.quiet {
             self.say(&format!("warning: {text}"));
         }
+    }
+
+    fn client_error_line(&self, error: &ClientError) -> ErrorLine {
+        let advice = advice(error, self.dialect.as_ref());
+        error_line(error.exit(), with_causes(error), advice.as_deref())
+    }
+
+    fn learned(&mut self, dialect: &Dialect) {
+        self.note(&format!("server speaks {dialect}"));
+        self.dialect = Some(dialect.clone());
     }
 
     fn note(&self, text: &str) {
@@ -259,16 +284,12 @@ impl Output {
     }
 }
 
-fn client_error_line(error: &ClientError) -> ErrorLine {
-    error_line(error.exit(), with_causes(error), advice(error))
-}
-
-fn error_line(exit: Exit, message: String, advice: Option<&'static str>) -> ErrorLine {
+fn error_line(exit: Exit, message: String, advice: Option<&str>) -> ErrorLine {
     ErrorLine {
         kind: exit.slug(),
         exit_code: exit.code(),
         message,
-        advice,
+        advice: advice.map(str::to_owned),
     }
 }
 

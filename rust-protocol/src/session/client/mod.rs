@@ -6,6 +6,7 @@
 //! |---|---|
 //! | [`Action::NextFile`] | [`Event::File`], [`Event::KeysOnly`], [`Event::NoMoreFiles`] |
 //! | [`Action::Connect`] | [`Event::Connected`] |
+//! | [`Action::MakeKey`] | [`Event::KeyMade`] |
 //! | [`Action::KeepIdentity`] | [`Event::IdentityKept`] |
 //! | [`Action::Send`] | [`Event::Sent`], [`Event::SendFailed`] |
 //! | [`Action::SendContent`] | [`Event::ContentSent`], [`Event::SendFailed`] |
@@ -16,15 +17,19 @@
 //! What the owner itself fails at, such as connecting or reading a file, it reports to its own caller
 //! and drops the session.
 
-mod detect;
 mod error;
 mod machine;
+mod packets;
+mod search;
+mod sums;
 
 use rsa::rand_core::CryptoRng;
 
 pub use error::{ClientError, PeerError};
+pub use packets::{Packets, Transmission};
+pub use sums::ContentSums;
 
-use crate::crypto::{AesKey, KeyPair};
+use crate::crypto::KeyPair;
 use crate::dialect::Dialect;
 use crate::wire::{ClientId, Name, RequestKind};
 use machine::Machine;
@@ -40,8 +45,12 @@ pub enum Action {
     NextFile,
     /// Open a new connection to the server. If there is one it is of no more use.
     Connect,
-    /// Make the client ID, and the private key with it, outlive this process (`me.info`): it is what
-    /// the public key that goes out next belongs to.
+    /// The server knows this client no more, and it registers anew: make a new key pair, and sure that
+    /// an identity can be stored. What is stored now stays until [`Action::KeepIdentity`]
+    /// (PROTOCOL.md 10.4).
+    MakeKey,
+    /// Make the client ID, and with it the private key of the options or of [`Event::KeyMade`], outlive
+    /// this process (`me.info`): it is what the public key that goes out next belongs to.
     KeepIdentity {
         /// The ID that the server gave.
         client_id: ClientId,
@@ -49,22 +58,13 @@ pub enum Action {
     /// Write these bytes, in one write.
     Send(Vec<u8>),
     /// Write `prefix` in one write, then the file, encrypted, from its start.
-    SendContent {
-        /// Header and fixed fields, perhaps with a verdict before them.
-        prefix: Vec<u8>,
-        /// What to encrypt the file with.
-        key: AesKey,
-        /// Bytes of the file. A file that has more or fewer by now cannot be sent.
-        plain_size: u64,
-        /// Bytes of content that it encrypts to.
-        content_size: u32,
-        /// Counts from 1; above 1 the server's cksum was wrong before.
-        transmission: u8,
-    },
+    SendContent(Transmission),
     /// Read at least one and at most `max` bytes, by the read deadline.
     Read {
-        /// Never more than the rest of one response, which is less than 300 bytes.
+        /// Never more than [`MAX_READ`].
         max: usize,
+        /// How long the read deadline is.
+        patience: Patience,
     },
     /// End the sending side of the connection, and keep its other side open.
     EndSending,
@@ -72,6 +72,22 @@ pub enum Action {
     Done,
     /// The session is over. Outcomes so far stand.
     Failed(ClientError),
+}
+
+/// The most that is read at once.
+pub const MAX_READ: usize = 2048;
+
+/// How long to wait for bytes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Patience {
+    /// As long as an answer may take that is due.
+    Answer,
+    /// As long as a working server takes for it: a server that does not speak the dialect may never
+    /// answer, and others are left to try. Some seconds.
+    Guess,
+    /// As long as a server takes that closes at once, or says something that need not be said. A second
+    /// or so.
+    Glance,
 }
 
 /// What the owner of a client session reports.
@@ -85,14 +101,16 @@ pub enum Event<'a> {
     NoMoreFiles,
     /// There is a new connection.
     Connected,
+    /// The new key pair.
+    KeyMade(Box<KeyPair>),
     /// The identity is stored.
     IdentityKept,
     /// The bytes are written.
     Sent,
     /// Prefix and content are written.
     ContentSent {
-        /// The cksum of the plaintext that was sent ([`Cksum`](crate::Cksum)).
-        cksum: u32,
+        /// Those of the [`Transmission`], fed with all that was sent.
+        sums: ContentSums,
     },
     /// The connection broke while writing. What the server may have said before is read next.
     SendFailed,
@@ -128,6 +146,8 @@ pub struct FileOutcome {
     pub server_cksum: u32,
     /// How often the file was sent.
     pub transmissions: u8,
+    /// Whether the server has the file as it is here. Otherwise the client gave up.
+    pub verified: bool,
     /// Whether the server knows what it should think of it.
     pub confirmation: Confirmation,
 }
@@ -136,7 +156,7 @@ impl FileOutcome {
     /// Whether the server has the file as it is here. Otherwise the client gave up.
     #[must_use]
     pub const fn is_verified(&self) -> bool {
-        self.cksum == self.server_cksum
+        self.verified
     }
 }
 
@@ -153,6 +173,17 @@ pub enum Confirmation {
     Refused,
 }
 
+/// How well a client knows the dialect of its server.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Knowledge {
+    /// It is the one that was asked for: no other is tried.
+    Fixed,
+    /// It is what was found out before. Others are tried if the first request shows that it is wrong.
+    Learned,
+    /// It is a guess, and others are tried (PROTOCOL.md 10.11).
+    Guess,
+}
+
 /// Who a client is and how it wants to speak.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -163,12 +194,11 @@ pub struct ClientOptions {
     pub key: KeyPair,
     /// The ID from an earlier run.
     pub identity: Option<ClientId>,
-    /// The server's dialect, or the most usual one that it can be.
+    /// The server's dialect, or the one to begin with.
     pub dialect: Dialect,
-    /// Other dialects that the server may speak (PROTOCOL.md 2.13). Those whose requests look
-    /// different are no use and dropped.
-    pub alternatives: Vec<Dialect>,
-    /// Use a new connection for every request and its response.
+    /// How well it is known.
+    pub knowledge: Knowledge,
+    /// Use a new connection for every request and its response, whatever the dialect says.
     pub connection_per_request: bool,
     /// Send the public key again before each further file, so that no AES key serves two files
     /// (PROTOCOL.md 4.4). On unless switched off.
@@ -187,7 +217,7 @@ impl ClientOptions {
             key,
             identity: None,
             dialect,
-            alternatives: Vec::new(),
+            knowledge: Knowledge::Fixed,
             connection_per_request: false,
             key_per_file: true,
             register_anyway: false,
@@ -235,7 +265,8 @@ impl ClientSession {
         self.machine.client_id()
     }
 
-    /// The server's dialect, once it is known.
+    /// The server's dialect as far as it is known, once the server was understood. What has had no
+    /// effect yet may still turn out to be otherwise.
     #[must_use]
     pub const fn dialect(&self) -> Option<&Dialect> {
         self.machine.dialect()

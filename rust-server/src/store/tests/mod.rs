@@ -1,5 +1,6 @@
 //! The store alone, without a server.
 
+mod clients;
 mod folder;
 mod versions;
 

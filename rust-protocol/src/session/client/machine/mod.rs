@@ -1,37 +1,57 @@
 //! The states of a client session and what leads from one to the next.
 
+mod find;
 mod response;
+mod transmit;
 mod verdict;
 
 use rsa::rand_core::CryptoRng;
 
-use super::detect::same_requests;
+use super::search::{Exchange, Search};
 use super::{
-    Action, ClientError, ClientOptions, Confirmation, Event, File, FileOutcome, PeerError,
+    Action, ClientError, ClientOptions, Confirmation, ContentSums, Event, File, FileOutcome,
+    Knowledge, MAX_READ, Patience, PeerError,
 };
-use crate::crypto::AesKey;
-use crate::dialect::Dialect;
-use crate::wire::{
-    ClientId, Register, Request, RequestKind, Response, ResponseHeader, SendFile, SendPublicKey,
-    VERSION, Verdict, VerdictKind,
-};
+use crate::crypto::{AesKey, KeyPair};
+use crate::dialect::{Connection, Dialect, VerdictAnswer};
+use crate::wire::{ClientId, RequestKind, Response, ResponseHeader, VerdictKind};
 
 #[derive(Debug)]
 pub(super) struct Machine {
     options: ClientOptions,
-    /// The server's dialect, or the most usual candidate.
+    /// The server's dialect, or what is tried for it.
     dialect: Dialect,
-    /// The other candidates; empty once the dialect is known.
-    alternatives: Vec<Dialect>,
+    /// `None` if the dialect is fixed.
+    search: Option<Search>,
+    /// The request under way, for the search.
+    exchange: Option<Exchange>,
+    /// What the likeliest way to say the request under way came to, and in which dialect: the error, if
+    /// no other way is any better.
+    first_failure: Option<(ClientError, Dialect)>,
+    /// The request whose likeliest way was refused.
+    first_refused: Option<RequestKind>,
+    /// Whether the server understood a request.
+    understood: bool,
+    /// Whether a checksum was right, so that it is known how the server takes them.
+    sum_known: bool,
+    connections: u16,
+    key: KeyPair,
+    /// The key pair that becomes the client's once it is registered anew.
+    new_key: Option<KeyPair>,
     client_id: Option<ClientId>,
+    /// Whether a reconnect was answered, or would make no sense any more.
+    reconnect_over: bool,
     aes_key: Option<AesKey>,
     file: Option<Upload>,
     no_more_files: bool,
     outcomes: Vec<FileOutcome>,
     /// Whether a verdict of this connection is outstanding; it is that of the last outcome.
     outstanding: bool,
+    last_verdict: Option<VerdictKind>,
     /// Whether there is a connection that can take another request.
     connected: bool,
+    /// Whether something was answered on it.
+    answered_here: bool,
     /// Refusals of the request under way.
     refusals: u8,
     /// The request that was refused last, and how often in a row.
@@ -40,6 +60,8 @@ pub(super) struct Machine {
     refused_here: bool,
     /// Whether "cksum wrong" is to go out with the next transmission.
     wrong_first: bool,
+    /// What was answered to a "cksum wrong" that went out with a transmission, as far as it is known.
+    wrong_answer: Option<VerdictAnswer>,
     skipped: u8,
     inbox: Vec<u8>,
     server_version: Option<u8>,
@@ -53,18 +75,23 @@ struct Upload {
     content_size: u32,
     transmission: u8,
     /// `None` until all of it was sent.
-    cksum: Option<u32>,
+    sums: Option<ContentSums>,
     server_cksum: u32,
 }
 
 /// Which event is due.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum Waiting {
     File,
     Connected(RequestKind),
+    KeyMade,
     IdentityKept,
     Sent(RequestKind),
     Response(RequestKind),
+    /// Whether the stream ends after this answer to a request that may not have been understood.
+    Closing(RequestKind, Response),
+    /// What follows a verdict, if anything; so far this.
+    Listening(VerdictKind, Option<VerdictAnswer>),
     SendingEnded(VerdictKind),
     /// The end of the stream, after this verdict.
     End {
@@ -77,23 +104,37 @@ enum Waiting {
 impl Machine {
     pub(super) fn new(options: ClientOptions) -> Self {
         let dialect = options.dialect.clone();
-        let mut alternatives = options.alternatives.clone();
-        alternatives.retain(|other| *other != dialect && same_requests(&dialect, other));
+        let search = match options.knowledge {
+            Knowledge::Fixed => None,
+            Knowledge::Learned | Knowledge::Guess => Some(Search::new(&dialect)),
+        };
         Self {
             dialect,
-            alternatives,
+            search,
+            exchange: None,
+            first_failure: None,
+            first_refused: None,
+            understood: false,
+            sum_known: false,
+            connections: 0,
+            key: options.key.clone(),
+            new_key: None,
             client_id: options.identity,
+            reconnect_over: options.identity.is_none(),
             options,
             aes_key: None,
             file: None,
             no_more_files: false,
             outcomes: Vec::new(),
             outstanding: false,
+            last_verdict: None,
             connected: false,
+            answered_here: false,
             refusals: 0,
             refusal: None,
             refused_here: false,
             wrong_first: false,
+            wrong_answer: None,
             skipped: 0,
             inbox: Vec::new(),
             server_version: None,
@@ -110,7 +151,7 @@ impl Machine {
     }
 
     pub(super) const fn dialect(&self) -> Option<&Dialect> {
-        if self.alternatives.is_empty() {
+        if self.understood || self.search.is_none() {
             Some(&self.dialect)
         } else {
             None
@@ -146,9 +187,13 @@ impl Machine {
                 self.on_connected();
                 self.transmit(request)
             }
+            (Waiting::KeyMade, Event::KeyMade(key)) => {
+                self.new_key = Some(*key);
+                self.begin(RequestKind::Register)
+            }
             (Waiting::IdentityKept, Event::IdentityKept) => self.begin(RequestKind::SendPublicKey),
-            (Waiting::Sent(RequestKind::SendFile), Event::ContentSent { cksum }) => {
-                self.file.iter_mut().for_each(|f| f.cksum = Some(cksum));
+            (Waiting::Sent(RequestKind::SendFile), Event::ContentSent { sums }) => {
+                self.on_content_sent(sums);
                 self.read_response(RequestKind::SendFile, rng)
             }
             (Waiting::Sent(RequestKind::Verdict(kind)), Event::Sent) => {
@@ -169,15 +214,25 @@ impl Machine {
             }
             (
                 Waiting::Response(RequestKind::Verdict(kind)),
-                Event::Ended | Event::Reset | Event::TimedOut,
-            ) => self.after_end(kind, Confirmation::Unconfirmed),
+                event @ (Event::Ended | Event::Reset | Event::TimedOut),
+            ) => {
+                let confirmation = match event {
+                    Event::Ended => Confirmation::Confirmed,
+                    _ => Confirmation::Unconfirmed,
+                };
+                self.after_end(kind, confirmation)
+            }
             (Waiting::Response(request), Event::Ended) => {
-                self.on_lost(request, Confirmation::Confirmed)
+                self.on_lost(request, Confirmation::Confirmed, rng)
             }
             (Waiting::Response(request), Event::Reset) => {
-                self.on_lost(request, Confirmation::Unconfirmed)
+                self.on_lost(request, Confirmation::Unconfirmed, rng)
             }
-            (Waiting::Response(request), Event::TimedOut) => Err(ClientError::TimedOut { request }),
+            (Waiting::Response(request), Event::TimedOut) => self.on_silence(request, rng),
+            (Waiting::Closing(request, response), event) => {
+                self.on_closing(request, response, &event, rng)
+            }
+            (Waiting::Listening(kind, answer), event) => self.on_heard(kind, answer, &event),
             (Waiting::SendingEnded(kind), Event::SendingEnded) => self.read_end(kind, false),
             (Waiting::End { kind, refused }, Event::Received(bytes)) => {
                 self.inbox.extend_from_slice(bytes);
@@ -213,12 +268,12 @@ impl Machine {
             file,
             content_size,
             transmission: 1,
-            cksum: None,
+            sums: None,
             server_cksum: 0,
         });
         self.forget_refusals();
         // A key that is to last for the connection is as good as none on a new one.
-        let one_connection = self.connected || self.options.connection_per_request;
+        let one_connection = self.connected || self.connects_for_each();
         let has_key = self.aes_key.is_some() && one_connection;
         if has_key && !self.options.key_per_file {
             return self.begin(RequestKind::SendFile);
@@ -226,12 +281,16 @@ impl Machine {
         self.begin(self.first_request())
     }
 
+    /// The request that leads to an AES key, or to an ID first.
     fn first_request(&self) -> RequestKind {
+        let register_anyway = self.options.register_anyway && self.aes_key.is_none();
         match self.client_id {
-            Some(_) if self.aes_key.is_some() || !self.options.register_anyway => {
-                RequestKind::SendPublicKey
+            None => RequestKind::Register,
+            Some(_) if register_anyway => RequestKind::Register,
+            Some(_) if !self.reconnect_over && self.dialect.has_reconnect() => {
+                RequestKind::Reconnect
             }
-            _ => RequestKind::Register,
+            Some(_) => RequestKind::SendPublicKey,
         }
     }
 
@@ -247,103 +306,56 @@ impl Machine {
         Action::Done
     }
 
-    // Requests.
+    // Connections.
 
     /// Sends a request, over a new connection if there is none for it.
     fn begin(&mut self, request: RequestKind) -> Result<Action, ClientError> {
-        if self.connected && !self.options.connection_per_request {
+        if self.connected && !self.connects_for_each() {
             return self.transmit(request);
         }
         Ok(self.wait(Waiting::Connected(request), Action::Connect))
     }
 
     fn on_connected(&mut self) {
-        // A verdict is outstanding on its own connection or not at all.
         self.confirm(Confirmation::Unconfirmed);
+        self.connections = self.connections.saturating_add(1);
         self.connected = true;
+        self.answered_here = false;
         self.refused_here = false;
         self.inbox.clear();
     }
 
-    fn transmit(&mut self, request: RequestKind) -> Result<Action, ClientError> {
-        self.skipped = 0;
-        let client_id = match request {
-            RequestKind::Register => ClientId::ZERO,
-            _ => self.client_id.unwrap_or(ClientId::ZERO),
-        };
-        let bytes = self
-            .message(request)?
-            .encode(&self.dialect, client_id, VERSION);
-        if request != RequestKind::SendFile {
-            return Ok(self.wait(Waiting::Sent(request), Action::Send(bytes)));
-        }
-
-        let mut prefix = Vec::new();
-        if std::mem::take(&mut self.wrong_first) {
-            let verdict = self.message(RequestKind::Verdict(VerdictKind::Wrong))?;
-            prefix = verdict.encode(&self.dialect, client_id, VERSION);
-        }
-        prefix.extend(bytes);
-        let (Some(upload), Some(key)) = (&mut self.file, &self.aes_key) else {
-            return Err(ClientError::OutOfOrder);
-        };
-        upload.cksum = None;
-        let action = Action::SendContent {
-            prefix,
-            key: key.clone(),
-            plain_size: upload.file.plain_size,
-            content_size: upload.content_size,
-            transmission: upload.transmission,
-        };
-        Ok(self.wait(Waiting::Sent(request), action))
-    }
-
-    fn message(&self, request: RequestKind) -> Result<Request, ClientError> {
-        let upload = || self.file.as_ref().ok_or(ClientError::OutOfOrder);
-        Ok(match request {
-            RequestKind::Register => Request::Register(Register {
-                name: self.options.name.clone(),
-            }),
-            RequestKind::SendPublicKey => Request::SendPublicKey(SendPublicKey {
-                name: self.options.name.clone(),
-                public_key: *self.options.key.public_key().as_bytes(),
-            }),
-            RequestKind::SendFile => Request::SendFile(SendFile {
-                content_size: upload()?.content_size,
-                file_name: upload()?.file.name.clone(),
-            }),
-            RequestKind::Verdict(kind) => Request::Verdict(Verdict {
-                kind,
-                file_name: upload()?.file.name.clone(),
-            }),
-        })
+    /// Whether every request has a connection of its own.
+    fn connects_for_each(&self) -> bool {
+        self.options.connection_per_request || self.dialect.connection == Connection::Request
     }
 
     // Bytes.
 
     /// Reads up to `all` bytes of a response.
-    fn read(&mut self, all: usize, waiting: Waiting) -> Action {
-        let max = all.saturating_sub(self.inbox.len()).max(1);
-        self.wait(waiting, Action::Read { max })
+    fn read(&mut self, all: usize, patience: Patience, waiting: Waiting) -> Action {
+        let max = all.saturating_sub(self.inbox.len()).clamp(1, MAX_READ);
+        self.wait(waiting, Action::Read { max, patience })
     }
 
-    /// Takes a whole response out of what was read. Its header is judged before more is asked for: a
-    /// size that a peer claims is not believed.
+    /// Takes a whole response, with its padding, out of what was read. Its header is judged before more
+    /// is asked for: a size that a peer claims is not believed.
     fn next_response(&mut self) -> Result<Next, PeerError> {
+        self.take_padding();
         let header_size = self.dialect.response_header_size();
-        let Some((header, payload)) = self.inbox.split_at_checked(header_size) else {
+        let Some((header, rest)) = self.inbox.split_at_checked(header_size) else {
             return Ok(Next::NeedMore(header_size));
         };
         let header = ResponseHeader::decode(header, &self.dialect)?;
-        header.check(&self.dialect)?;
+        let size = header.rest(&self.dialect)?.size();
         self.server_version = Some(header.version);
 
-        let payload_size = usize::try_from(header.payload_size).unwrap_or(usize::MAX);
-        let Some((payload, rest)) = payload.split_at_checked(payload_size) else {
-            return Ok(Next::NeedMore(header_size.saturating_add(payload_size)));
+        let Some((payload, after)) = rest.split_at_checked(size) else {
+            return Ok(Next::NeedMore(header_size.saturating_add(size)));
         };
         let response = Response::decode(&header, payload, &self.dialect)?;
-        self.inbox = rest.to_vec();
+        self.inbox = after.to_vec();
+        self.answered_here = true;
         Ok(Next::Response(response))
     }
 }

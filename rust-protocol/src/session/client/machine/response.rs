@@ -2,11 +2,13 @@
 
 use rsa::rand_core::CryptoRng;
 
-use super::super::detect::{Detected, detect};
-use super::super::{Action, ClientError, Confirmation, PeerError, TRIES};
+use super::super::search::{answer_to, verdict_answer};
+use super::super::{Action, ClientError, Confirmation, Patience, PeerError, TRIES};
 use super::{Machine, Next, Upload, Waiting};
-use crate::dialect::VerdictAnswer;
-use crate::wire::{ClientId, FileReceived, RequestKind, Response, ResponseKind, VerdictKind};
+use crate::dialect::{Dialect, EchoedSize, VerdictAnswer};
+use crate::wire::{
+    ClientId, FileReceived, RequestKind, Response, ResponseKind, VerdictKind, WrappedKey,
+};
 
 impl Machine {
     /// Reads on until there is a whole response, and acts on it.
@@ -15,29 +17,20 @@ impl Machine {
         request: RequestKind,
         rng: &mut R,
     ) -> Result<Action, ClientError> {
-        if !self.alternatives.is_empty() {
-            match detect(
-                &self.dialect,
-                &self.alternatives,
-                &self.inbox,
-                self.client_id,
-            ) {
-                Detected::NeedMore(all) => {
-                    return Ok(self.read(all, Waiting::Response(request)));
-                }
-                Detected::Dialect(dialect) => {
-                    self.dialect = dialect;
-                    self.alternatives.clear();
-                }
-                Detected::UndecidedRefusal => {
-                    self.connected = false;
-                    return self.on_refused(request);
-                }
-                Detected::None(error) => return Err(PeerError::from(error).into()),
-            }
+        if self.exchange.is_some() {
+            return self.find_response(request, false, rng);
         }
+        self.read_known_response(request, rng)
+    }
+
+    /// As [`Machine::read_response`], by the dialect that is spoken.
+    pub(super) fn read_known_response<R: CryptoRng + ?Sized>(
+        &mut self,
+        request: RequestKind,
+        rng: &mut R,
+    ) -> Result<Action, ClientError> {
         match self.next_response()? {
-            Next::NeedMore(all) => Ok(self.read(all, Waiting::Response(request))),
+            Next::NeedMore(all) => Ok(self.read(all, Patience::Answer, Waiting::Response(request))),
             Next::Response(response) => self.on_response(request, response, rng),
         }
     }
@@ -49,13 +42,15 @@ impl Machine {
         rng: &mut R,
     ) -> Result<Action, ClientError> {
         match (request, response) {
-            (RequestKind::Verdict(kind), Response::Refused(_) | Response::Acknowledged(_)) => {
-                self.confirm(Confirmation::Confirmed);
-                self.connected &= !self.dialect.after(kind).close;
-                self.after_verdict(kind)
-            }
-            (_, Response::Acknowledged(_)) => {
-                self.skip_acknowledgement()?;
+            (RequestKind::Verdict(kind), response) => match verdict_answer(&response) {
+                Some(answer) => self.on_verdict_answer(kind, answer),
+                None => {
+                    let got = response.kind();
+                    Err(PeerError::ResponseAfterVerdict { got }.into())
+                }
+            },
+            (_, response @ Response::Acknowledged(_)) => {
+                self.skip_acknowledgement(&response)?;
                 self.read_response(request, rng)
             }
             (RequestKind::Register, Response::Registered(registered)) => {
@@ -65,31 +60,57 @@ impl Machine {
                     return Err(PeerError::ReservedClientId.into());
                 }
                 self.client_id = Some(client_id);
+                self.reconnect_over = true;
+                if let Some(key) = self.new_key.take() {
+                    self.key = key;
+                }
                 let action = Action::KeepIdentity { client_id };
                 Ok(self.wait(Waiting::IdentityKept, action))
             }
             (RequestKind::SendPublicKey, Response::AesKey(answer)) => {
-                self.check_client_id(answer.client_id, ResponseKind::AesKey)?;
-                let key = self.options.key.unwrap(&answer.wrapped, rng);
-                self.aes_key = Some(key.map_err(PeerError::from)?);
-                self.confirm(Confirmation::Confirmed);
-                self.forget_refusals();
-                self.refused_here = false;
-                match self.file {
-                    Some(_) => self.begin(RequestKind::SendFile),
-                    None => Ok(self.start()),
-                }
+                self.on_key(&answer, ResponseKind::AesKey, rng)
+            }
+            (RequestKind::Reconnect, Response::Reconnected(answer)) => {
+                self.on_key(&answer, ResponseKind::Reconnected, rng)
+            }
+            (RequestKind::Reconnect, Response::ReconnectRefused(_)) => {
+                self.reconnect_over = true;
+                Ok(self.wait(Waiting::KeyMade, Action::MakeKey))
+            }
+            (RequestKind::Reconnect, Response::Refused(_) | Response::GeneralError) => {
+                // Not the answer that says to register anew: the identity may still be good.
+                self.reconnect_over = true;
+                self.begin(RequestKind::SendPublicKey)
             }
             (RequestKind::SendFile, Response::FileReceived(answer)) => {
                 self.on_file_received(&answer)
             }
-            (_, Response::Refused(_)) => self.on_refused(request),
-            (_, response) => Err(PeerError::UnexpectedResponse {
-                request,
-                expected: answer_to(request),
-                got: response.kind(),
-            }
-            .into()),
+            (_, Response::Refused(_) | Response::GeneralError) => self.on_refused(request),
+            (_, response) => Err(unexpected(request, &response)),
+        }
+    }
+
+    fn on_key<R: CryptoRng + ?Sized>(
+        &mut self,
+        answer: &WrappedKey,
+        kind: ResponseKind,
+        rng: &mut R,
+    ) -> Result<Action, ClientError> {
+        self.check_client_id(answer.client_id, kind)?;
+        let key = self.key.unwrap(&answer.wrapped, rng);
+        let key = key.map_err(PeerError::from)?;
+        if let Some(search) = &mut self.search {
+            search.see_aes_key(key.as_bytes().len());
+            self.adopt_best();
+        }
+        self.aes_key = Some(key);
+        self.reconnect_over = true;
+        self.confirm(Confirmation::Confirmed);
+        self.forget_refusals();
+        self.refused_here = false;
+        match self.file {
+            Some(_) => self.begin(RequestKind::SendFile),
+            None => Ok(self.start()),
         }
     }
 
@@ -101,6 +122,7 @@ impl Machine {
         }
         self.refusal = Some((request, self.refusals.saturating_add(1)));
         if request == RequestKind::Register {
+            self.new_key = None;
             // Where the ID went that this name is held under, nobody here knows.
             if self.client_id.is_none() {
                 return Err(ClientError::NameTaken {
@@ -137,14 +159,15 @@ impl Machine {
     ///   Trying again has told which.
     /// - The server closes after a verdict although its dialect does not. For the verdict that was
     ///   outstanding such an end means what the end of the stream always does.
-    pub(super) fn on_lost(
+    pub(super) fn on_lost<R: CryptoRng + ?Sized>(
         &mut self,
         request: RequestKind,
         confirmation: Confirmation,
+        rng: &mut R,
     ) -> Result<Action, ClientError> {
         let explained = self.refused_here || self.outstanding;
         if !explained || !self.inbox.is_empty() {
-            return Err(ClientError::ConnectionLost { request });
+            return self.find_after_end(request, rng);
         }
         if self.refused_here && self.outstanding {
             self.confirm(Confirmation::Refused);
@@ -160,18 +183,23 @@ impl Machine {
         &mut self,
         answer: &FileReceived,
     ) -> Result<Action, ClientError> {
-        self.check_client_id(answer.client_id, ResponseKind::FileReceived)?;
+        if let Some(client_id) = answer.client_id {
+            self.check_client_id(client_id, ResponseKind::FileReceived)?;
+        }
         self.confirm(Confirmation::Confirmed);
         self.forget_refusals();
         self.refused_here = false;
+        let (checksum, input) = (self.dialect.checksum, self.dialect.checksum_input);
         let transmissions = self.dialect.transmissions;
         let after_wrong = self.dialect.after_wrong;
         let upload = self.file.as_mut().ok_or(ClientError::OutOfOrder)?;
-        upload.check_echo(answer)?;
-        let cksum = upload.cksum.ok_or(PeerError::ReceivedTooSoon)?;
+        upload.check_echo(answer, &self.dialect)?;
+        let sums = upload.sums.as_ref().ok_or(PeerError::ReceivedTooSoon)?;
         upload.server_cksum = answer.cksum;
 
-        if answer.cksum == cksum {
+        // A sum that was not taken is as good as a wrong one: the next transmission takes it.
+        if sums.get(checksum, input) == Some(answer.cksum) {
+            self.sum_known = true;
             return self.begin(RequestKind::Verdict(VerdictKind::Right));
         }
         if upload.transmission >= transmissions {
@@ -179,7 +207,7 @@ impl Machine {
         }
         upload.transmission = upload.transmission.saturating_add(1);
         let silent = after_wrong.answer == VerdictAnswer::None && !after_wrong.close;
-        if silent && !self.options.connection_per_request {
+        if silent && !self.connects_for_each() {
             self.wrong_first = true;
             return self.begin(RequestKind::SendFile);
         }
@@ -201,12 +229,13 @@ impl Machine {
 
 impl Upload {
     /// An answer that does not repeat the request is the answer to another one (PROTOCOL.md 6.2).
-    fn check_echo(&self, answer: &FileReceived) -> Result<(), PeerError> {
-        if answer.content_size != self.content_size {
-            return Err(PeerError::WrongContentSize {
-                expected: self.content_size,
-                got: answer.content_size,
-            });
+    fn check_echo(&self, answer: &FileReceived, dialect: &Dialect) -> Result<(), PeerError> {
+        let expected = match dialect.echoed_size {
+            EchoedSize::Content => self.content_size,
+            EchoedSize::Plain => u32::try_from(self.file.plain_size).unwrap_or(u32::MAX),
+        };
+        if let Some(got) = answer.content_size.filter(|&got| got != expected) {
+            return Err(PeerError::WrongContentSize { expected, got });
         }
         if answer.file_name != self.file.name {
             return Err(PeerError::WrongFileName {
@@ -218,11 +247,11 @@ impl Upload {
     }
 }
 
-const fn answer_to(request: RequestKind) -> ResponseKind {
-    match request {
-        RequestKind::Register => ResponseKind::Registered,
-        RequestKind::SendPublicKey => ResponseKind::AesKey,
-        RequestKind::SendFile => ResponseKind::FileReceived,
-        RequestKind::Verdict(_) => ResponseKind::Refused,
+fn unexpected(request: RequestKind, response: &Response) -> ClientError {
+    PeerError::UnexpectedResponse {
+        request,
+        expected: answer_to(request),
+        got: response.kind(),
     }
+    .into()
 }
