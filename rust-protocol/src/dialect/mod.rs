@@ -130,13 +130,13 @@ pub struct FileTooLarge {
 
 /// In the order of PROTOCOL.md 10.1. A further dialect is a further line.
 const BUILT_IN: &[&str] = &[
-    include_str!("../../../vectors/dialects/seed.json"),
-    include_str!("../../../vectors/dialects/readme.json"),
-    include_str!("../../../vectors/dialects/2022c.json"),
-    include_str!("../../../vectors/dialects/2023a.json"),
-    include_str!("../../../vectors/dialects/2023c.json"),
-    include_str!("../../../vectors/dialects/2024a.json"),
-    include_str!("../../../vectors/dialects/2024c.json"),
+    include_str!("../../dialects/seed.json"),
+    include_str!("../../dialects/readme.json"),
+    include_str!("../../dialects/2022c.json"),
+    include_str!("../../dialects/2023a.json"),
+    include_str!("../../dialects/2023c.json"),
+    include_str!("../../dialects/2024a.json"),
+    include_str!("../../dialects/2024c.json"),
 ];
 
 // A built-in dialect that could not be read would fail a test here, and no input reaches this.
