@@ -91,6 +91,12 @@ impl RequestStream {
         self.content.map_or(0, |(_, _, left)| left)
     }
 
+    /// Bytes that were fed and that no part has yet.
+    #[must_use]
+    pub fn unread(&self) -> usize {
+        self.buffer.len()
+    }
+
     /// Says that the stream ends here.
     ///
     /// # Errors
@@ -166,6 +172,12 @@ impl ResponseStream {
         let response = Response::decode(&header, rest, &self.dialect)?;
         self.buffer.take(header_size.saturating_add(rest_size));
         Ok(Some((header, response)))
+    }
+
+    /// Bytes that were fed and that no part has yet.
+    #[must_use]
+    pub fn unread(&self) -> usize {
+        self.buffer.len()
     }
 
     /// Says that the stream ends here.
@@ -365,6 +377,7 @@ mod tests {
             assert_eq!(found, [registered.clone(), refused.clone()]);
             assert_eq!(error.unwrap().slug(), "unknown-code");
             assert_eq!(stream.next_response().unwrap_err(), error.unwrap());
+            assert_eq!(stream.unread(), 7);
             assert_eq!(stream.finish().unwrap_err(), error.unwrap());
         }
     }
