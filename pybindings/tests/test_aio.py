@@ -6,7 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-
 import anyio
 import backup_protocol as bp
 import pytest

@@ -9,6 +9,11 @@ import backup_protocol as bp
 import pytest
 
 
+def connect(address: str) -> socket.socket:
+    host, _, port = address.rpartition(":")
+    return socket.create_connection((host, int(port)))
+
+
 def test_a_server_shows_what_it_has_and_did(dialect: str, tmp_path: Path) -> None:
     with (
         bp.Server(dialect=dialect) as server,
@@ -53,8 +58,8 @@ def test_a_file_waits_until_it_is_judged(tmp_path: Path) -> None:
         ]
 
 
-def test_a_refusal_is_told_with_its_reason(tmp_path: Path) -> None:
-    with bp.Server() as server, socket.create_connection(server.address.split(":")) as connection:
+def test_a_refusal_is_told_with_its_reason() -> None:
+    with bp.Server() as server, connect(server.address) as connection:
         connection.sendall(bp.SendPublicKey(bytes(range(16)), "bob", bytes(160)).encode())
         event = server.wait_for("refused")
         assert event.request == "send public key"
@@ -139,12 +144,11 @@ def test_a_proxy_records_every_message(dialect: str, tmp_path: Path) -> None:
     assert client_id.reveal_hex() not in text.replace(" ", "")
 
 
-def test_a_proxy_hands_on_what_is_no_message(tmp_path: Path) -> None:
+def test_a_proxy_hands_on_what_is_no_message() -> None:
     noise = bytes(range(256)) * 40
     with socket.create_server(("127.0.0.1", 0)) as listener:
         with bp.RecordingProxy("{}:{}".format(*listener.getsockname())) as proxy:
-            host, _, port = proxy.address.rpartition(":")
-            with socket.create_connection((host, int(port))) as client:
+            with connect(proxy.address) as client:
                 client.sendall(noise)
                 client.shutdown(socket.SHUT_WR)
                 server, _ = listener.accept()
@@ -158,7 +162,7 @@ def test_a_proxy_hands_on_what_is_no_message(tmp_path: Path) -> None:
                     answer += chunk
     assert (got, answer) == (noise, noise[:100])
     (connection,) = proxy.connections
-    assert (connection.sent, connection.received) == (noise, noise[:100])
+    assert (bytes(connection.sent), bytes(connection.received)) == (noise, noise[:100])
     assert (connection.requests, connection.responses) == ([], [])
     assert [error.slug for error in connection.errors] == ["unknown-code", "unknown-code"]
     assert "not read" in str(connection)

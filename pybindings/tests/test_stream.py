@@ -70,7 +70,7 @@ def test_every_byte_of_a_message_is_explained(data: st.DataObject) -> None:
 def test_anything_is_explained(raw: bytes, data: st.DataObject) -> None:
     dialect = data.draw(strategies.dialects())
     for sender in ("client", "server"):
-        explained = bp.explain(raw, sender=sender, dialect=dialect)  # type: ignore[arg-type]
+        explained = bp.explain(raw, sender=sender, dialect=dialect)
         assert sum(field.size for field in explained.fields) + explained.unread == len(raw)
         assert str(explained)
         if explained.error is None:

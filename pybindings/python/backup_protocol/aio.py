@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from backup_protocol.aliases import Sendable
     from backup_protocol.errors import ClientError
 
-    P = ParamSpec("P")
+    _P = ParamSpec("_P")
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 # How long a call that was cancelled is waited for before it is told again. The first time may have been before
 # it began.
@@ -113,7 +113,7 @@ class AsyncClient:
             raise RuntimeError("use the client in an 'async with' block")
         return self._client
 
-    async def _call(self, function: Callable[P, T], *args: P.args, **keywords: P.kwargs) -> T:
+    async def _call(self, function: Callable[_P, _T], *args: _P.args, **keywords: _P.kwargs) -> _T:
         call = functools.partial(function, *args, **keywords)
         return await _in_thread(self._opened().interrupt, call)
 
@@ -131,18 +131,18 @@ def _in_loop(progress: Callable[[int, int], object] | None) -> Callable[[int, in
         return None
     loop = _in_asyncio()
     if loop is not None:
-        return functools.partial(loop.call_soon_threadsafe, progress)
+        return lambda done, total: loop.call_soon_threadsafe(progress, done, total)
     import anyio.from_thread
 
-    return functools.partial(anyio.from_thread.run_sync, progress)
+    return lambda done, total: anyio.from_thread.run_sync(progress, done, total)
 
 
-async def _in_thread(interrupt: Callable[[], object], call: Callable[[], T]) -> T:
+async def _in_thread(interrupt: Callable[[], object], call: Callable[[], _T]) -> _T:
     loop = _in_asyncio()
     # A cancelled scope of anyio cancels again and again what waits in it, unless anyio shields it.
     if loop is None or "anyio" in sys.modules:
         return await _in_anyio(interrupt, call)
-    future: asyncio.Future[T] = loop.run_in_executor(None, call)
+    future: asyncio.Future[_T] = loop.run_in_executor(None, call)
     try:
         return await asyncio.shield(future)
     except asyncio.CancelledError:
@@ -155,7 +155,7 @@ async def _in_thread(interrupt: Callable[[], object], call: Callable[[], T]) -> 
         raise
 
 
-async def _in_anyio(interrupt: Callable[[], object], call: Callable[[], T]) -> T:
+async def _in_anyio(interrupt: Callable[[], object], call: Callable[[], _T]) -> _T:
     import anyio
     import anyio.to_thread
 
@@ -186,7 +186,7 @@ async def _in_anyio(interrupt: Callable[[], object], call: Callable[[], T]) -> T
     return value  # type: ignore[no-any-return]
 
 
-def _outcome(call: Callable[[], T]) -> tuple[T | None, Exception | None]:
+def _outcome(call: Callable[[], _T]) -> tuple[_T | None, Exception | None]:
     """What a call came to: a task group would wrap what it raises."""
     try:
         return call(), None

@@ -46,7 +46,9 @@ def requests(dialect: bp.Dialect | str = "seed") -> st.SearchStrategy[AnyRequest
         st.builds(bp.Register, names(), client_id=ids, version=_VERSIONS),
         st.builds(bp.SendPublicKey, ids, names(), keys, version=_VERSIONS),
         files(spoken),
-        *(st.builds(kind, ids, names(), version=_VERSIONS) for kind in (bp.CksumRight, bp.CksumWrong, bp.GiveUp)),
+        st.builds(bp.CksumRight, ids, names(), version=_VERSIONS),
+        st.builds(bp.CksumWrong, ids, names(), version=_VERSIONS),
+        st.builds(bp.GiveUp, ids, names(), version=_VERSIONS),
     ]
     if spoken.request_codes["reconnect"] is not None:
         kinds.append(st.builds(bp.Reconnect, ids, names(), version=_VERSIONS))
