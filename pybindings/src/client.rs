@@ -6,17 +6,19 @@ use std::sync::{Mutex, MutexGuard, TryLockError};
 use std::time::Duration;
 
 use backup_client::source::SourceFile;
-use backup_client::{ClientError, ClientOptions, Event, Exit, KeyPer, ServerAddress, Warning};
+use backup_client::{ClientError, ClientOptions, Exit, Interrupt, KeyPer, ServerAddress};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyString;
+use pyo3::types::{PyList, PyString};
 
 use crate::dialect::{Dialect, DialectArgument};
-use crate::error::{Error, text};
+use crate::error::Error;
+use crate::source::Source;
 use crate::wire::{ClientId, Name};
+use crate::work::{self, Done, Events};
 
 /// What the argument `dialect` says to find out.
-const AUTO: &str = "auto";
+pub(crate) const AUTO: &str = "auto";
 
 /// A file that the server has: its cksum was equal on both sides.
 #[pyclass(frozen, eq, hash, get_all, module = "backup_protocol")]
@@ -56,10 +58,12 @@ impl Sent {
 /// is the folder of ``me.info`` (PROTOCOL.md 8.3). ``dialect`` is what the server speaks; ``"auto"``
 /// finds out from its answers (10.11), and keeps that with the identity. ``key_per`` says how often to ask for a new AES key:
 /// before each ``"file"``, or once for each ``"connection"`` (4.4). ``timeout`` is the longest wait
-/// in seconds for a connection, a write, or an answer.
+/// in seconds for a connection, a write, or an answer. ``wrong_verdicts`` is for tests of servers: of the
+/// first so many transmissions of each file the client says that the cksum is wrong, whatever it is.
 ///
-/// Nothing is sent before the first call of a method. All of them wait without the GIL; Ctrl-C
-/// counts when they return. A second thread is refused with ``RuntimeError`` while one is at work.
+/// Nothing is sent before the first call of a method. All of them wait without the GIL. Ctrl-C ends them
+/// at once, but for a connection that is being made; ``interrupt`` does so from another thread. A second
+/// thread is refused with ``RuntimeError`` while one is at work.
 ///
 /// Raises ``LocalError`` if the folder cannot be used, is in use, or is another client's.
 #[pyclass(frozen, module = "backup_protocol")]
@@ -68,6 +72,7 @@ pub(crate) struct Client {
     client: Mutex<Option<backup_client::Client>>,
     server: ServerAddress,
     name: Name,
+    interrupt: Interrupt,
 }
 
 #[pymethods]
@@ -76,6 +81,7 @@ impl Client {
     #[pyo3(signature = (
         server, name, identity, *, dialect = DialectOrAuto(None), connection_per_request = false,
         key_per = KeyPerArgument(KeyPer::File), timeout = Seconds(Duration::from_secs(30)),
+        wrong_verdicts = 0,
     ))]
     #[allow(clippy::too_many_arguments)]
     fn new(
@@ -87,20 +93,25 @@ impl Client {
         connection_per_request: bool,
         key_per: KeyPerArgument,
         timeout: Seconds,
+        wrong_verdicts: u8,
     ) -> Result<Self, Error> {
         let server: ServerAddress = server
             .parse()
             .map_err(|error| PyValueError::new_err(format!("{error}")))?;
+        let interrupt = Interrupt::default();
         let options = ClientOptions::new(server.clone(), name.0.clone(), identity)
             .dialect(dialect.0)
             .connection_per_request(connection_per_request)
             .key_per(key_per.0)
-            .timeout(timeout.0);
+            .timeout(timeout.0)
+            .wrong_verdicts(wrong_verdicts)
+            .interrupt(interrupt.clone());
         let client = py.detach(|| backup_client::Client::open(options))?;
         Ok(Self {
             client: Mutex::new(Some(client)),
             server,
             name,
+            interrupt,
         })
     }
 
@@ -110,9 +121,10 @@ impl Client {
     /// Raises ``RefusedError`` if a client of the server has the name already (PROTOCOL.md 2.9), and
     /// the other kinds of ``ClientError``.
     fn register(&self, py: Python<'_>) -> Result<ClientId, Error> {
-        self.work(py, None, |client, events| {
+        let done = self.work(py, None, |client, events| {
             client.register(&mut |event| events.take(&event))
-        })??;
+        })?;
+        raise(done)??;
         self.client_id()?.ok_or_else(|| closed().into())
     }
 
@@ -121,37 +133,45 @@ impl Client {
     ///
     /// Raises ``ClientError``.
     fn exchange_keys(&self, py: Python<'_>) -> Result<(), Error> {
-        let work = |client: &mut backup_client::Client, events: &mut Events| {
+        let done = self.work(py, None, |client, events| {
             client.exchange_keys(&mut |event| events.take(&event))
-        };
-        Ok(self.work(py, None, work)??)
+        })?;
+        Ok(raise(done)??)
     }
 
     /// Sends a file, registering first if there is no identity, until the cksums are equal or the
     /// dialect's number of transmissions is reached (PROTOCOL.md 6.1).
     ///
-    /// On the wire it has its base name or ``send_as``. ``progress`` is called with the bytes of the
-    /// file that were handed to the connection and the bytes of it in all; what it raises is raised
-    /// when the file is through.
+    /// ``source`` is a path, a bytes-like object, a binary file object, which is read to its end, or an
+    /// iterable of bytes. All but paths are kept in a temporary file while they are sent. On the wire it
+    /// has the base name of the path or ``send_as``. ``progress`` is called with the bytes of the file that
+    /// were handed to the connection and the bytes of it in all; what it raises ends the call.
     ///
-    /// Raises ``ClientError``.
-    #[pyo3(signature = (path, *, send_as = None, progress = None))]
+    /// Raises ``ClientError``; ``ValueError`` if there is no name. Where warnings are errors, one that
+    /// comes after the file was stored has the ``Sent`` as its ``result``.
+    #[pyo3(signature = (source, *, send_as = None, progress = None))]
     fn send(
         &self,
         py: Python<'_>,
-        path: PathBuf,
+        source: &Bound<'_, PyAny>,
         send_as: Option<&str>,
         progress: Option<Py<PyAny>>,
     ) -> Result<Sent, Error> {
-        let files = [SourceFile::check(&path, send_as).map_err(ClientError::from)?];
-        let work = |client: &mut backup_client::Client, events: &mut Events| {
+        let source = Source::new(source, send_as)?;
+        let files = [source.file.clone()];
+        let Done { value, raised } = self.work(py, progress, |client, events| {
             client.send(&files, &mut |event| events.take(&event)).pop()
+        })?;
+        let result = match value {
+            Some(result) => result.map(|result| sent(&source.file, &result)),
+            None => return Err(closed().into()),
         };
-        let result = self.work(py, progress, work)?;
-        let [file] = &files;
-        match result {
-            Some(result) => Ok(sent(file, &result?)),
-            None => Err(closed().into()),
+        match (raised, result) {
+            (None, result) => Ok(result?),
+            (Some(raised), Ok(sent)) => {
+                Err(with_result(py, raised, Py::new(py, sent)?.into_any())?.into())
+            }
+            (Some(raised), Err(_)) => Err(raised.into()),
         }
     }
 
@@ -160,14 +180,15 @@ impl Client {
     ///
     /// A file that fails keeps the others from being sent only if they would fail in the same way.
     /// Raises, before anything is sent, ``LocalError`` if one of the files cannot be read, and
-    /// ``ValueError`` if two have the same base name: the second would take the place of the first.
+    /// ``ValueError`` if two have the same base name: the second would take the place of the first. What
+    /// ``progress`` raises ends the call; a warning that is an error has the results as its ``result``.
     #[pyo3(signature = (paths, *, progress = None))]
     fn send_all(
         &self,
         py: Python<'_>,
         paths: Vec<PathBuf>,
         progress: Option<Py<PyAny>>,
-    ) -> Result<Vec<Py<PyAny>>, Error> {
+    ) -> Result<Py<PyList>, Error> {
         let files: Vec<SourceFile> = paths
             .iter()
             .map(|path| SourceFile::check(path, None))
@@ -178,18 +199,25 @@ impl Client {
             let text = format!("two files would both be sent as '{}'", second.wire_name());
             return Err(PyValueError::new_err(text).into());
         }
-        let work = |client: &mut backup_client::Client, events: &mut Events| {
+        let Done { value, raised } = self.work(py, progress, |client, events| {
             client.send(&files, &mut |event| events.take(&event))
-        };
-        let results = self.work(py, progress, work)?;
-        files
-            .iter()
-            .zip(results)
-            .map(|(file, result)| match result {
-                Ok(result) => Ok(Py::new(py, sent(file, &result))?.into_any()),
-                Err(error) => Ok(PyErr::from(Error::from(error)).into_value(py).into_any()),
-            })
-            .collect()
+        })?;
+        let results = PyList::empty(py);
+        for (file, result) in files.iter().zip(value) {
+            match result {
+                Ok(result) => results.append(Py::new(py, sent(file, &result))?)?,
+                Err(error) => results.append(PyErr::from(Error::from(error)).into_value(py))?,
+            }
+        }
+        match raised {
+            None => Ok(results.unbind()),
+            Some(raised) => Err(with_result(py, raised, results.into_any().unbind())?.into()),
+        }
+    }
+
+    /// Ends the call that another thread is in, which raises ``LocalError``; of none, nothing.
+    fn interrupt(&self) {
+        self.interrupt.raise();
     }
 
     /// Unlocks the identity folder. Methods called after it raise ``ValueError``.
@@ -272,21 +300,32 @@ impl Client {
         &self,
         py: Python<'_>,
         progress: Option<Py<PyAny>>,
-        work: impl FnOnce(&mut backup_client::Client, &mut Events) -> T + Send,
-    ) -> PyResult<T> {
-        let mut events = Events {
-            progress,
-            raised: None,
-            warnings: Vec::new(),
-        };
-        let result = {
-            let mut guard = self.lock()?;
-            let client = guard.as_mut().ok_or_else(closed)?;
-            py.detach(|| work(client, &mut events))
-        };
-        events.end(py)?;
-        Ok(result)
+        work: impl FnOnce(&mut backup_client::Client, &Events) -> T + Send,
+    ) -> PyResult<Done<T>> {
+        let mut guard = self.lock()?;
+        let client = guard.as_mut().ok_or_else(closed)?;
+        Ok(work::run(
+            py,
+            &self.interrupt,
+            progress.as_ref(),
+            |events| work(client, events),
+        ))
     }
+}
+
+fn raise<T>(done: Done<T>) -> PyResult<T> {
+    done.raised.map_or(Ok(done.value), Err)
+}
+
+/// A warning that is raised must not hide what was done before it.
+fn with_result(py: Python<'_>, raised: PyErr, result: Py<PyAny>) -> PyResult<PyErr> {
+    let class = py
+        .import("backup_protocol.errors")?
+        .getattr("BackupProtocolWarning")?;
+    if raised.value(py).is_instance(&class)? {
+        raised.value(py).setattr("result", result)?;
+    }
+    Ok(raised)
 }
 
 fn sent(file: &SourceFile, sent: &backup_client::Sent) -> Sent {
@@ -301,47 +340,6 @@ fn sent(file: &SourceFile, sent: &backup_client::Sent) -> Sent {
 
 fn closed() -> PyErr {
     PyValueError::new_err("the client is closed")
-}
-
-/// Takes the events of a call to Python.
-struct Events {
-    progress: Option<Py<PyAny>>,
-    /// What `progress` raised: the library cannot be stopped half-way, so it waits.
-    raised: Option<PyErr>,
-    warnings: Vec<String>,
-}
-
-impl Events {
-    fn take(&mut self, event: &Event<'_>) {
-        match event {
-            Event::Progress { bytes, total } => {
-                if let Some(progress) = &self.progress {
-                    let called = Python::attach(|py| progress.call1(py, (bytes, total)));
-                    if let Err(error) = called {
-                        self.progress = None;
-                        self.raised = Some(error);
-                    }
-                }
-            }
-            Event::Warning(Warning::OtherServer { recorded, used }) => self.warnings.push(format!(
-                "this identity was given by {recorded} and is now shown to {used}"
-            )),
-            Event::Warning(Warning::Record(error)) => self.warnings.push(text(*error)),
-            _ => {}
-        }
-    }
-
-    /// Warns and raises, once the client is free again.
-    fn end(self, py: Python<'_>) -> PyResult<()> {
-        for warning in &self.warnings {
-            let class = py
-                .import("backup_protocol.errors")?
-                .getattr("BackupProtocolWarning")?;
-            py.import("warnings")?
-                .call_method1("warn", (warning, class))?;
-        }
-        self.raised.map_or(Ok(()), Err)
-    }
 }
 
 /// The exception for what a client failed with.
@@ -386,8 +384,8 @@ impl FromPyObject<'_, '_> for KeyPerArgument {
     }
 }
 
-/// The argument `timeout`: a positive number of seconds.
-struct Seconds(Duration);
+/// A positive number of seconds.
+pub(crate) struct Seconds(pub(crate) Duration);
 
 impl FromPyObject<'_, '_> for Seconds {
     type Error = PyErr;

@@ -20,6 +20,9 @@ use crate::error::Error;
 #[pyclass(frozen, module = "backup_protocol")]
 pub(crate) struct KeyPair(crypto::KeyPair);
 
+const PEM_BEGIN: &str = "-----BEGIN PRIVATE KEY-----";
+const PEM_END: &str = "-----END PRIVATE KEY-----";
+
 #[pymethods]
 impl KeyPair {
     /// Makes a new pair. This takes some tens of milliseconds.
@@ -51,6 +54,38 @@ impl KeyPair {
             .map(Zeroizing::new)
             .map_err(|error| PyValueError::new_err(format!("the private key: {error}")))?;
         Ok(Self(crypto::KeyPair::from_pkcs8_der(&der)?))
+    }
+
+    /// Reads a private key from PEM, ``-----BEGIN PRIVATE KEY-----``.
+    ///
+    /// Raises ``ValueError`` if it is no such PEM, and else as ``from_der``.
+    #[staticmethod]
+    fn from_pem(text: &str) -> Result<Self, Error> {
+        let body = text
+            .trim()
+            .strip_prefix(PEM_BEGIN)
+            .and_then(|rest| rest.strip_suffix(PEM_END));
+        match body {
+            Some(body) => Self::from_base64(body),
+            None => Err(PyValueError::new_err("the private key: no PEM of PKCS#8").into()),
+        }
+    }
+
+    /// The private key as PEM.
+    ///
+    /// >>> KeyPair.generate().to_pem().splitlines()[0]
+    /// '-----BEGIN PRIVATE KEY-----'
+    fn to_pem(&self) -> Result<String, Error> {
+        let base64 = self.to_base64()?;
+        let mut text = format!("{PEM_BEGIN}\n");
+        let mut rest = base64.as_str();
+        while !rest.is_empty() {
+            let (line, more) = rest.split_at(rest.len().min(64));
+            text.push_str(line);
+            text.push('\n');
+            rest = more;
+        }
+        Ok(text + PEM_END + "\n")
     }
 
     /// The DER of the private key's PKCS#8 form.

@@ -31,7 +31,7 @@ use crate::wire::{ClientId, Name};
 /// ValueError: "md5" is no value of crc=; possible are posix, zlib, crc8
 #[pyclass(frozen, eq, module = "backup_protocol")]
 #[derive(Clone, PartialEq)]
-pub(crate) struct Dialect(backup_protocol::Dialect);
+pub(crate) struct Dialect(pub(crate) backup_protocol::Dialect);
 
 #[pymethods]
 impl Dialect {

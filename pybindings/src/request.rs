@@ -71,7 +71,7 @@ fn check_content(offset: usize, size: usize, left: usize) -> Result<(), DecodeEr
     }
 }
 
-fn into_python(
+pub(crate) fn into_python(
     py: Python<'_>,
     client_id: wire::ClientId,
     version: u8,

@@ -36,7 +36,11 @@ impl Response {
     }
 }
 
-fn into_python(py: Python<'_>, version: u8, response: wire::Response) -> PyResult<Py<PyAny>> {
+pub(crate) fn into_python(
+    py: Python<'_>,
+    version: u8,
+    response: wire::Response,
+) -> PyResult<Py<PyAny>> {
     Ok(match response {
         wire::Response::Registered(wire::Registered { client_id }) => Py::new(
             py,

@@ -10,7 +10,12 @@ from pathlib import Path
 
 import backup_protocol
 import pytest
+from hypothesis import HealthCheck, settings
 from paths import REFERENCE_SERVER
+
+# No test depends on how fast the machine is.
+settings.register_profile("package", deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("package")
 
 
 @contextmanager

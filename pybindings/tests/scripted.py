@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import socket
 import threading
+from collections.abc import Callable
 from types import TracebackType
-from typing import Callable, Optional
 
 import backup_protocol as bp
 
 # What to send back, `None` to end the connection; the content is that of a 1103.
-Answer = Callable[[bp.Request, bytes], Optional[bytes]]
+Answer = Callable[[bp.Request, bytes], bytes | None]
 
 DEADLINE = 20.0
 

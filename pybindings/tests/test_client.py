@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import pickle
+import signal
 import socket
 import stat
 import subprocess
 import sys
+import threading
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 import backup_protocol as bp
 import pytest
+from backup_protocol.aliases import Sendable
 from conftest import reference_server
 from paths import PEER
 from scripted import CLIENT_ID, ScriptedServer, backup
@@ -226,14 +231,120 @@ def test_nobody_listens_or_answers(report: Path, tmp_path: Path) -> None:
 # --- our own side -------------------------------------------------------------------------------
 
 
-def test_what_progress_raises_is_raised_in_the_end(report: Path, tmp_path: Path) -> None:
+def test_what_progress_raises_ends_the_call(report: Path, tmp_path: Path) -> None:
+    ended = threading.Event()
+
+    def slow(request: bp.Request, content: bytes) -> bytes | None:
+        if isinstance(request, bp.SendFile):
+            ended.wait(20)
+        return backup(request, content)
+
     def fail(sent: int, total: int) -> None:
         raise LookupError(f"{sent} of {total}")
 
-    with ScriptedServer(backup) as server, bp.Client(server.address, "alice", tmp_path / "id") as client:
+    with ScriptedServer(slow) as server, bp.Client(server.address, "alice", tmp_path / "id") as client:
         with pytest.raises(LookupError, match=f"of {len(TEXT)}"):
             client.send(report, progress=fail)
-        assert isinstance(server.requests[-1], bp.CksumRight)
+        ended.set()
+        # The end of the connection is not taken for the answer to a verdict, and the client goes on.
+        assert not any(isinstance(request, bp.CksumRight) for request in server.requests)
+        assert client.send(report).verdict == "verified"
+
+
+def test_ctrl_c_ends_a_wait(tmp_path: Path) -> None:
+    script = """
+import sys, backup_protocol
+client = backup_protocol.Client(sys.argv[1], "alice", sys.argv[2], timeout=600)
+try:
+    client.register()
+except KeyboardInterrupt:
+    print("interrupted", client.client_id)
+"""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = "{}:{}".format(*listener.getsockname())
+        command = [sys.executable, "-c", script, address, str(tmp_path / "id")]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            listener.settimeout(20)
+            connection, _ = listener.accept()
+            with connection:
+                # The request is out: the client waits for the answer.
+                assert connection.recv(1)
+                process.send_signal(signal.SIGINT)
+                output, _ = process.communicate(timeout=20)
+    assert output == "interrupted None\n"
+
+
+def test_another_thread_ends_a_call(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = "{}:{}".format(*listener.getsockname())
+        with bp.Client(address, "alice", tmp_path / "id", timeout=600) as client:
+
+            def interrupt() -> None:
+                connection, _ = listener.accept()
+                with connection:
+                    connection.recv(1)
+                    client.interrupt()
+
+            thread = threading.Thread(target=interrupt)
+            thread.start()
+            with pytest.raises(bp.LocalError, match="interrupted"):
+                client.register()
+            thread.join()
+
+
+def test_bytes_files_and_iterables_are_sent(store: Path, seed_server: str, tmp_path: Path) -> None:
+    sources: list[Sendable] = [
+        b"bytes",
+        memoryview(b"_view_")[1:5],
+        io.BytesIO(b"file"),
+        (chunk for chunk in (b"it", bytearray(b"erable"))),
+    ]
+    with bp.Client(seed_server, "alice", tmp_path / "id") as client:
+        for number, source in enumerate(sources):
+            assert client.send(source, send_as=f"{number}").file_name == f"{number}"
+        assert [stored(store, text) for text in (b"bytes", b"view", b"file", b"iterable")] == [1, 1, 1, 1]
+        with pytest.raises(ValueError, match="give send_as"):
+            client.send(b"bytes")
+        for nothing in (7, ["text"], io.StringIO("text")):
+            with pytest.raises(TypeError, match="bytes"):
+                client.send(nothing, send_as="x")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_a_client_says_wrong_as_often_as_it_is_told(tmp_path: Path, times: int) -> None:
+    with (
+        bp.Server() as server,
+        bp.Client(server.address, "alice", tmp_path / "id", dialect="seed", wrong_verdicts=times) as client,
+    ):
+        if times < 3:
+            assert client.send(TEXT, send_as="a").transmissions == times + 1
+        else:
+            with pytest.raises(bp.GaveUpError):
+                client.send(TEXT, send_as="a")
+    kinds = Counter(event.kind for event in server.events)
+    assert (kinds["received"], kinds["wrong"]) == (min(times + 1, 3), min(times, 2))
+    assert (kinds["verified"], kinds["gave-up"]) == ((1, 0) if times < 3 else (0, 1))
+
+
+def test_a_warning_that_is_an_error_hides_no_result(tmp_path: Path) -> None:
+    with bp.Server() as server, bp.Client(server.address, "alice", tmp_path / "id") as client:
+        # The record of the server cannot replace a folder: that is noticed after the file is stored.
+        (tmp_path / "id" / "client.json").mkdir()
+        with pytest.raises(bp.BackupProtocolWarning) as caught:
+            client.send(b"abc", send_as="a")
+        assert [file.verified for file in server.files] == [True]
+    assert isinstance(caught.value.result, bp.Sent)
+    assert caught.value.result.verdict == "verified"
+
+
+def test_a_warning_that_is_an_error_comes_before_anything_is_sent(tmp_path: Path) -> None:
+    with bp.Server() as first, bp.Client(first.address, "alice", tmp_path / "id") as client:
+        client.register()
+    with bp.Server() as second, bp.Client(second.address, "alice", tmp_path / "id") as client:
+        with pytest.raises(bp.BackupProtocolWarning, match="is now shown to") as caught:
+            client.send(b"abc", send_as="a")
+    assert second.events == []
+    assert caught.value.result is None
 
 
 def test_a_client_is_used_by_one_call_at_a_time(report: Path, tmp_path: Path) -> None:

@@ -7,8 +7,7 @@ import base64
 import pickle
 import sys
 import threading
-from collections.abc import Iterator
-from typing import Callable
+from collections.abc import Callable, Iterator
 
 import backup_protocol as bp
 import pytest

@@ -11,6 +11,7 @@ use backup_protocol::wire::{ClientId, Name};
 use crate::error::ClientError;
 use crate::event::{Event, Sent, Warning};
 use crate::identity::{self, IdentityError, IdentityFolder, MeInfo, PendingMeInfo, ServerRecord};
+use crate::interrupt::Interrupt;
 use crate::run::Run;
 use crate::server::ServerAddress;
 use crate::source::SourceFile;
@@ -25,6 +26,8 @@ pub struct ClientOptions {
     pub(crate) connection_per_request: bool,
     pub(crate) key_per: KeyPer,
     pub(crate) timeout: Duration,
+    pub(crate) interrupt: Interrupt,
+    pub(crate) wrong_verdicts: u8,
 }
 
 /// How often the client asks for a new AES key (PROTOCOL.md 4.4).
@@ -50,6 +53,8 @@ impl ClientOptions {
             connection_per_request: false,
             key_per: KeyPer::default(),
             timeout: Duration::from_secs(30),
+            interrupt: Interrupt::default(),
+            wrong_verdicts: 0,
         }
     }
 
@@ -82,6 +87,21 @@ impl ClientOptions {
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
+        self
+    }
+
+    /// What ends a call from another thread.
+    #[must_use]
+    pub fn interrupt(mut self, interrupt: Interrupt) -> Self {
+        self.interrupt = interrupt;
+        self
+    }
+
+    /// Says of the first `transmissions` of each file that the cksum is wrong, whatever it is: for tests
+    /// of servers.
+    #[must_use]
+    pub fn wrong_verdicts(mut self, transmissions: u8) -> Self {
+        self.wrong_verdicts = transmissions;
         self
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, TcpStream, ToSocketAddrs as _};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use crate::platform;
@@ -10,7 +11,7 @@ use crate::server::ServerAddress;
 /// A connection to the server.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    stream: TcpStream,
+    stream: Arc<TcpStream>,
     timeout: Duration,
 }
 
@@ -24,6 +25,7 @@ impl Connection {
                     // PROTOCOL.md 1.4: an answer must not wait for the next segment.
                     stream.set_nodelay(true)?;
                     stream.set_write_timeout(Some(timeout))?;
+                    let stream = Arc::new(stream);
                     return Ok(Self { stream, timeout });
                 }
                 Err(error) => last = error,
@@ -32,9 +34,14 @@ impl Connection {
         Err(last)
     }
 
+    /// What an [`Interrupt`](crate::Interrupt) ends.
+    pub(crate) fn handle(&self) -> Weak<TcpStream> {
+        Arc::downgrade(&self.stream)
+    }
+
     /// Writes all of `bytes`; fails with [`io::ErrorKind::TimedOut`] when no byte is taken for the timeout.
     pub(crate) fn write_all(&self, bytes: &[u8]) -> io::Result<()> {
-        (&self.stream).write_all(bytes).map_err(timed_out)
+        (&*self.stream).write_all(bytes).map_err(timed_out)
     }
 
     /// Reads up to `buffer.len()` bytes; 0 is the end of the stream.
@@ -45,7 +52,7 @@ impl Connection {
                 return Err(io::ErrorKind::TimedOut.into());
             }
             self.stream.set_read_timeout(Some(left))?;
-            match (&self.stream).read(buffer) {
+            match (&*self.stream).read(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 other => return other.map_err(timed_out),
             }

@@ -103,6 +103,9 @@ pub enum ClientError {
     /// The session failed in a way that this crate knows no better word for.
     #[error(transparent)]
     Session(SessionError),
+    /// The caller ended it with an [`Interrupt`](crate::Interrupt).
+    #[error("interrupted")]
+    Interrupted,
     /// The system gave no key pair.
     #[error("cannot make a key pair")]
     KeyPair,
@@ -112,7 +115,11 @@ impl ClientError {
     /// The exit code for it.
     pub fn exit(&self) -> Exit {
         match self {
-            Self::File(_) | Self::Identity(_) | Self::Session(_) | Self::KeyPair => Exit::Failure,
+            Self::File(_)
+            | Self::Identity(_)
+            | Self::Session(_)
+            | Self::Interrupted
+            | Self::KeyPair => Exit::Failure,
             Self::NameTaken { .. } | Self::Refused { .. } => Exit::Refused,
             Self::GaveUp { .. } => Exit::GaveUp,
             Self::Connect { .. } | Self::Lost { .. } | Self::TimedOut { .. } => Exit::Connection,
@@ -124,9 +131,11 @@ impl ClientError {
     /// Whether other files of the same call would only fail in the same way.
     pub(crate) fn ends_the_call(&self) -> bool {
         match self {
-            Self::Identity(_) | Self::NameTaken { .. } | Self::Connect { .. } | Self::KeyPair => {
-                true
-            }
+            Self::Identity(_)
+            | Self::NameTaken { .. }
+            | Self::Connect { .. }
+            | Self::Interrupted
+            | Self::KeyPair => true,
             Self::Refused { request, .. } => *request != RequestKind::SendFile,
             _ => false,
         }

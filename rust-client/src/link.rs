@@ -52,6 +52,7 @@ impl Link {
         self.error = None;
         match Connection::open(&client.options.server, client.options.timeout) {
             Ok(connection) => {
+                client.options.interrupt.watch(connection.handle());
                 self.connection = Some(connection);
                 Ok(())
             }

@@ -104,6 +104,7 @@ impl<'a> Run<'a> {
         options.knowledge = knowledge;
         options.identity = self.client.client_id;
         options.connection_per_request = self.client.options.connection_per_request;
+        options.wrong_verdicts = self.client.options.wrong_verdicts;
         options.key_per_file = self.client.options.key_per == KeyPer::File;
         let mut session = ClientSession::new(options);
         let mut link = Link::new();
@@ -187,6 +188,10 @@ impl<'a> Run<'a> {
                 }
                 Action::Failed(error) => return Err(self.failure(error, link)),
             };
+            // An end that we made ourselves must not be taken for the server's answer to a verdict.
+            if self.client.options.interrupt.is_raised() {
+                return Err(ClientError::Interrupted);
+            }
             action = session.handle(input, &mut rand::rng());
             if session.refusal() != refusal {
                 refusal = session.refusal();

@@ -1,7 +1,7 @@
 //! One connection: carries out what the session of `backup_protocol` decides.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use backup_protocol::crypto::PublicKey;
 use backup_protocol::dialect::PublicKeySizes;
@@ -16,6 +16,7 @@ use tracing::{debug, error, info, warn};
 
 use crate::config::Config;
 use crate::dialect::DialectChoice;
+use crate::event::{Event as Told, Observer};
 use crate::store::{Judged, KeysSet, NewClient, NewKeys, Received, Store, StoreError, VersionId};
 use crate::stream::Stream;
 use crate::text::Shown;
@@ -24,6 +25,7 @@ use crate::upload::{Cause, Plaintext, Upload};
 /// What all connections of a server have in common.
 pub(crate) struct Shared<S> {
     pub(crate) config: Config,
+    pub(crate) observer: OnceLock<Observer>,
     store: Arc<S>,
 }
 
@@ -31,7 +33,14 @@ impl<S: Store> Shared<S> {
     pub(crate) fn new(config: Config, store: S) -> Self {
         Self {
             config,
+            observer: OnceLock::new(),
             store: Arc::new(store),
+        }
+    }
+
+    pub(crate) fn tell(&self, event: impl FnOnce() -> Told) {
+        if let Some(observer) = self.observer.get() {
+            observer(event());
         }
     }
 }
@@ -184,6 +193,11 @@ impl<S: Store> Connection<S> {
                 .header()
                 .map(|header| tracing::field::display(header.client_id));
             warn!(client, request, reason = %refusal, "refused");
+            self.shared.tell(|| Told::Refused {
+                client: self.session.header().map(|header| header.client_id),
+                request: self.session.request(),
+                reason: *refusal,
+            });
         }
         action
     }
@@ -254,6 +268,10 @@ impl<S: Store> Connection<S> {
             return Ok(Answer::Refused(Refusal::NameTaken));
         }
         info!(client = %id, name = %Shown(name.as_str()), "registered");
+        self.shared.tell(|| Told::Registered {
+            client: id,
+            name: name.as_str().to_owned(),
+        });
         Ok(Answer::Registered(id))
     }
 
@@ -324,6 +342,11 @@ impl<S: Store> Connection<S> {
             VerdictKind::Wrong => warn!(%client, %file, "cksum wrong, the file comes again"),
             VerdictKind::GiveUp => warn!(%client, %file, "cksum wrong, the client gave up"),
         }
+        self.shared.tell(|| Told::Judged {
+            client,
+            file_name: file_name.as_str().to_owned(),
+            kind,
+        });
         Ok(Answer::VerdictTaken)
     }
 
@@ -368,6 +391,12 @@ impl<S: Store> Connection<S> {
             Ok(Some(VersionId(number))) => {
                 let file = Shown(new.file_name.as_str());
                 info!(%client, %file, size, cksum, "file received");
+                self.shared.tell(|| Told::Received {
+                    client,
+                    file_name: new.file_name.as_str().to_owned(),
+                    size,
+                    cksum,
+                });
                 return Content::Stored {
                     upload: UploadId(number),
                     plain_size: size,

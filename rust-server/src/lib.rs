@@ -23,6 +23,7 @@
 mod config;
 mod connection;
 mod dialect;
+mod event;
 mod listen;
 mod platform;
 mod server;
@@ -33,6 +34,7 @@ mod upload;
 
 pub use config::{Config, Limits, PortInfoError, read_port_info};
 pub use dialect::DialectChoice;
+pub use event::Event;
 pub use platform::{raise_file_limit, stop_signal};
 pub use server::{ServeError, Server};
 pub use text::Shown;

@@ -12,6 +12,7 @@ use tracing::{Instrument, debug, error, info, info_span, warn};
 
 use crate::config::Config;
 use crate::connection::{Connection, Shared};
+use crate::event::Event;
 use crate::listen::{accept, listen};
 use crate::store::{DiskStore, StoreError};
 
@@ -71,6 +72,16 @@ impl Server {
         self.address
     }
 
+    /// Tells `observer` what the server does, from any of its threads.
+    ///
+    /// It takes effect before [`run`](Self::run), and the first observer stays.
+    #[must_use]
+    pub fn observed(self, observer: impl Fn(Event) + Send + Sync + 'static) -> Self {
+        // A second observer has nobody to take it back.
+        let _ = self.shared.observer.set(Box::new(observer));
+        self
+    }
+
     /// Serves until `shutdown` completes, then lets requests under way finish within the grace of
     /// the limits. When this returns, everything that was answered is on disk and the data folder
     /// is free.
@@ -91,8 +102,11 @@ impl Server {
                 }
                 (slot, (stream, peer)) = next(&listener, &slots) => {
                     let connection = Connection::new(Arc::clone(&shared), stopped.clone());
+                    let shared = Arc::clone(&shared);
                     let serve = async move {
+                        shared.tell(|| Event::Connected { peer });
                         connection.serve(stream).await;
+                        shared.tell(|| Event::Closed { peer });
                         drop(slot);
                     };
                     connections.spawn(serve.instrument(info_span!("connection", %peer)));

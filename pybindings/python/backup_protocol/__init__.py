@@ -1,9 +1,13 @@
-"""The backup protocol: codec, ciphers, checksum, and a client.
+"""The backup protocol: codec, ciphers, checksum, a client and a server.
 
 Section numbers are those of docs/PROTOCOL.md. Whatever differs between programs of the family comes
 from a ``Dialect``; every call of the codec takes ``dialect=``, and means what the programs send
 (``"seed"``) if there is none.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from backup_protocol._native import (
     Acknowledged,
@@ -16,6 +20,8 @@ from backup_protocol._native import (
     Decryptor,
     Dialect,
     Encryptor,
+    Explanation,
+    Field,
     FileCksum,
     FileReceived,
     GeneralError,
@@ -30,12 +36,18 @@ from backup_protocol._native import (
     Register,
     Registered,
     Request,
+    RequestDecoder,
     RequestHeader,
     Response,
+    ResponseDecoder,
     ResponseHeader,
     SendFile,
     SendPublicKey,
     Sent,
+    Server,
+    ServerClient,
+    ServerEvent,
+    StoredFile,
     WrappedKey,
     base_name,
     cksum,
@@ -43,6 +55,7 @@ from backup_protocol._native import (
     decrypt,
     encode_name,
     encrypt,
+    explain,
 )
 from backup_protocol.errors import (
     BackupProtocolError,
@@ -54,13 +67,21 @@ from backup_protocol.errors import (
     DialectError,
     GaveUpError,
     LocalError,
+    ProgramNotFoundError,
     RefusedError,
     ViolationError,
 )
 
+if TYPE_CHECKING:
+    from backup_protocol.aio import AsyncClient
+    from backup_protocol.programs import program
+    from backup_protocol.proxy import RecordingProxy
+    from backup_protocol.scripted import Played, ScriptedClient, ScriptedServer
+
 __all__ = [
     "Acknowledged",
     "After",
+    "AsyncClient",
     "BackupProtocolError",
     "BackupProtocolWarning",
     "Cksum",
@@ -76,6 +97,8 @@ __all__ = [
     "Dialect",
     "DialectError",
     "Encryptor",
+    "Explanation",
+    "Field",
     "FileCksum",
     "FileReceived",
     "GaveUpError",
@@ -84,21 +107,32 @@ __all__ = [
     "KeyPair",
     "LocalError",
     "Packet",
+    "Played",
+    "ProgramNotFoundError",
     "PublicKey",
     "Reconnect",
     "ReconnectRefused",
     "Reconnected",
+    "RecordingProxy",
     "Refused",
     "RefusedError",
     "Register",
     "Registered",
     "Request",
+    "RequestDecoder",
     "RequestHeader",
     "Response",
+    "ResponseDecoder",
     "ResponseHeader",
+    "ScriptedClient",
+    "ScriptedServer",
     "SendFile",
     "SendPublicKey",
     "Sent",
+    "Server",
+    "ServerClient",
+    "ServerEvent",
+    "StoredFile",
     "ViolationError",
     "WrappedKey",
     "base_name",
@@ -107,4 +141,24 @@ __all__ = [
     "decrypt",
     "encode_name",
     "encrypt",
+    "explain",
+    "program",
 ]
+
+# Not everyone who decodes a message wants asyncio and subprocess.
+_ON_DEMAND = {
+    "AsyncClient": "aio",
+    "Played": "scripted",
+    "RecordingProxy": "proxy",
+    "ScriptedClient": "scripted",
+    "ScriptedServer": "scripted",
+    "program": "programs",
+}
+
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    if name not in _ON_DEMAND:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_ON_DEMAND[name]}"), name)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from backup_protocol._native import Sent
 
 
 class BackupProtocolError(Exception):
@@ -47,6 +50,10 @@ class DialectError(BackupProtocolError):
     """A text that is not a dialect (PROTOCOL.md 10)."""
 
 
+class ProgramNotFoundError(BackupProtocolError):
+    """One of the programs of the package is not on this machine."""
+
+
 class ClientError(BackupProtocolError):
     """A client could not do what it was asked. The subclasses say whose fault it is.
 
@@ -88,4 +95,10 @@ class ViolationError(ClientError):
 
 
 class BackupProtocolWarning(UserWarning):
-    """Something that a client's user should hear of and that stops nothing."""
+    """Something that a client's user should hear of and that stops nothing.
+
+    Where warnings are errors and one is raised in place of the result of a call, ``result`` is that
+    result: the ``Sent`` of ``Client.send``, the list of ``Client.send_all``.
+    """
+
+    result: Sent | list[Sent | ClientError] | None = None

@@ -76,17 +76,21 @@ impl RequestHeader {
         alignment: Alignment,
     ) -> Result<Self, DecodeError> {
         let mut r = Reader::new(bytes, 0, order);
+        let header = Self::read(&mut r, alignment)?;
+        r.finish()?;
+        Ok(header)
+    }
+
+    pub(super) fn read(r: &mut Reader<'_>, alignment: Alignment) -> Result<Self, DecodeError> {
         let client_id = ClientId::from_bytes(*r.array("client ID")?);
         let version = r.u8("version")?;
-        skip_gap(&mut r, alignment)?;
-        let header = Self {
+        skip_gap(r, alignment)?;
+        Ok(Self {
             client_id,
             version,
             code: RequestCode(r.u16("code")?),
             payload_size: r.u32("payload size")?,
-        };
-        r.finish()?;
-        Ok(header)
+        })
     }
 
     /// Judges code and payload size, before a byte of the payload is read (PROTOCOL.md 2.10).
@@ -193,18 +197,22 @@ impl ResponseHeader {
     /// [`Parameters::response_header_size`](crate::dialect::Parameters::response_header_size) bytes.
     pub fn decode(bytes: &[u8], dialect: &Dialect) -> Result<Self, DecodeError> {
         let mut r = Reader::new(bytes, 0, dialect.byte_order);
+        let header = Self::read(&mut r, dialect)?;
+        r.finish()?;
+        Ok(header)
+    }
+
+    pub(super) fn read(r: &mut Reader<'_>, dialect: &Dialect) -> Result<Self, DecodeError> {
         let version = r.u8("version")?;
-        skip_gap(&mut r, dialect.alignment)?;
-        let header = Self {
+        skip_gap(r, dialect.alignment)?;
+        Ok(Self {
             version,
             code: ResponseCode(r.u16("code")?),
             payload_size: match dialect.response_size_width {
                 SizeWidth::Two => r.u16("payload size")?.into(),
                 SizeWidth::Four => r.u32("payload size")?,
             },
-        };
-        r.finish()?;
-        Ok(header)
+        })
     }
 
     /// Judges code and payload size, before memory is set aside for the payload.

@@ -5,15 +5,18 @@
 
 mod client_id;
 mod error;
+mod explain;
 mod header;
 mod name;
 mod reader;
 mod request;
 mod response;
 mod send_file;
+mod stream;
 
 pub use client_id::ClientId;
 pub use error::DecodeError;
+pub use explain::{Explanation, Field, FieldValue};
 pub use header::{RequestCode, RequestHeader, ResponseCode, ResponseHeader, ResponseRest, VERSION};
 pub use name::{Name, NameError, base_name};
 pub use request::{
@@ -25,5 +28,6 @@ pub use response::{
 };
 
 pub use send_file::{Packet, SendFile};
+pub use stream::{RequestPart, RequestStream, ResponseStream};
 
 pub(crate) use reader::Reader;

@@ -3,6 +3,7 @@
 use core::ffi::CStr;
 use core::fmt;
 
+use super::explain::FieldValue;
 use super::{DecodeError, Reader};
 use crate::dialect::{ByteOrder, Dialect, NameWidth};
 
@@ -97,7 +98,12 @@ impl Name {
         width: NameWidth,
     ) -> Result<Self, DecodeError> {
         let offset = r.offset();
-        let text = CStr::from_bytes_until_nul(r.bytes(field, width.bytes())?)
+        let bytes = r.bytes(field, width.bytes())?;
+        r.note(|| {
+            let text = bytes.split(|&byte| byte == 0).next().unwrap_or_default();
+            FieldValue::Text(String::from_utf8_lossy(text).into_owned())
+        });
+        let text = CStr::from_bytes_until_nul(bytes)
             .map_err(|_| DecodeError::UnterminatedName { field, offset })?
             .to_str()
             .map_err(|error| DecodeError::NameNotUtf8 {

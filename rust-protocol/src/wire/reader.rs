@@ -1,6 +1,7 @@
 //! A cursor over bytes that a peer chose.
 
 use super::DecodeError;
+use super::explain::{FieldValue, Trace};
 use crate::dialect::ByteOrder;
 
 /// Reads fields one after the other and cannot run over the end.
@@ -12,6 +13,8 @@ pub(crate) struct Reader<'a> {
     rest: &'a [u8],
     offset: usize,
     order: ByteOrder,
+    /// Keeps what was read, for an explanation.
+    trace: Option<&'a Trace>,
 }
 
 impl<'a> Reader<'a> {
@@ -22,6 +25,19 @@ impl<'a> Reader<'a> {
             rest: bytes,
             offset,
             order,
+            trace: None,
+        }
+    }
+
+    /// The same, with a trace of every field that is read.
+    pub(crate) const fn traced(self, trace: Option<&'a Trace>) -> Self {
+        Self { trace, ..self }
+    }
+
+    /// Says what the field is that was read last, where it is more than bytes.
+    pub(crate) fn note(&self, value: impl FnOnce() -> FieldValue) {
+        if let Some(trace) = self.trace {
+            trace.note(value());
         }
     }
 
@@ -44,6 +60,9 @@ impl<'a> Reader<'a> {
                 left: self.rest.len(),
             });
         };
+        if let Some(trace) = self.trace {
+            trace.push(field, self.offset, size);
+        }
         self.rest = rest;
         self.offset = self.offset.saturating_add(size);
         Ok(taken)
@@ -62,6 +81,9 @@ impl<'a> Reader<'a> {
                 left: self.rest.len(),
             });
         };
+        if let Some(trace) = self.trace {
+            trace.push(field, self.offset, N);
+        }
         self.rest = rest;
         self.offset = self.offset.saturating_add(N);
         Ok(taken)
@@ -69,7 +91,8 @@ impl<'a> Reader<'a> {
 
     /// Takes one byte.
     pub(crate) fn u8(&mut self, field: &'static str) -> Result<u8, DecodeError> {
-        self.array(field).map(|&[byte]| byte)
+        let &[byte] = self.array(field)?;
+        Ok(self.number(byte))
     }
 
     /// Takes a 2-byte integer.
@@ -83,12 +106,19 @@ impl<'a> Reader<'a> {
         field: &'static str,
         order: ByteOrder,
     ) -> Result<u16, DecodeError> {
-        self.array(field).map(|&bytes| order.read_u16(bytes))
+        let &bytes = self.array(field)?;
+        Ok(self.number(order.read_u16(bytes)))
     }
 
     /// Takes a 4-byte integer.
     pub(crate) fn u32(&mut self, field: &'static str) -> Result<u32, DecodeError> {
-        self.array(field).map(|&bytes| self.order.read_u32(bytes))
+        let &bytes = self.array(field)?;
+        Ok(self.number(self.order.read_u32(bytes)))
+    }
+
+    fn number<T: Copy + Into<u32>>(&self, number: T) -> T {
+        self.note(|| FieldValue::Number(number.into()));
+        number
     }
 
     /// Ends the reading: bytes that no field claimed are an error.

@@ -194,39 +194,48 @@ impl Request {
         rest: &[u8],
         dialect: &Dialect,
     ) -> Result<Self, DecodeError> {
+        let mut r = Reader::new(rest, dialect.request_header_size(), dialect.byte_order);
+        let request = Self::read(header, &mut r, dialect)?;
+        r.finish()?;
+        Ok(request)
+    }
+
+    /// Reads everything after the header but the content of a send file request.
+    pub(super) fn read(
+        header: &RequestHeader,
+        r: &mut Reader<'_>,
+        dialect: &Dialect,
+    ) -> Result<Self, DecodeError> {
         let kind = header.check(dialect)?;
         let width = dialect.name_width;
-        let mut r = Reader::new(rest, dialect.request_header_size(), dialect.byte_order);
         let request = match kind {
             RequestKind::Register => Self::Register(Register {
-                name: Name::read(&mut r, "client name", width)?,
+                name: Name::read(r, "client name", width)?,
             }),
             RequestKind::SendPublicKey => {
-                let name = Name::read(&mut r, "client name", width)?;
+                let name = Name::read(r, "client name", width)?;
                 let key_size = header.payload_size.saturating_sub(width as u32);
                 let key_size = usize::try_from(key_size).unwrap_or(usize::MAX);
                 let public_key = r.bytes("public key", key_size)?.to_vec();
                 Self::SendPublicKey(SendPublicKey { name, public_key })
             }
             RequestKind::Reconnect => Self::Reconnect(Reconnect {
-                name: Name::read(&mut r, "client name", width)?,
+                name: Name::read(r, "client name", width)?,
             }),
             RequestKind::SendFile => {
-                read_client_id(&mut r, header, dialect)?;
-                let file = SendFile::read_fields(&mut r, header, dialect)?;
-                r.finish()?;
+                read_client_id(r, header, dialect)?;
+                let file = SendFile::read_fields(r, header, dialect)?;
                 return Ok(Self::SendFile(file));
             }
             RequestKind::Verdict(kind) => {
-                read_client_id(&mut r, header, dialect)?;
+                read_client_id(r, header, dialect)?;
                 Self::Verdict(Verdict {
                     kind,
-                    file_name: Name::read(&mut r, "file name", width)?,
+                    file_name: Name::read(r, "file name", width)?,
                 })
             }
         };
         r.bytes("padding", dialect.request_padding_size(header.payload_size))?;
-        r.finish()?;
         Ok(request)
     }
 }

@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use super::explain::FieldValue;
 use super::{ClientId, DecodeError, Name, Reader, ResponseCode, ResponseHeader};
 use crate::dialect::{CksumWidth, Dialect, RefusedPayload};
 
@@ -209,28 +210,38 @@ impl Response {
         rest: &[u8],
         dialect: &Dialect,
     ) -> Result<Self, DecodeError> {
-        let sizes = header.rest(dialect)?;
         let mut r = Reader::new(rest, dialect.response_header_size(), dialect.byte_order);
+        let response = Self::read(header, &mut r, dialect)?;
+        r.finish()?;
+        Ok(response)
+    }
+
+    /// Reads everything after the header.
+    pub(super) fn read(
+        header: &ResponseHeader,
+        r: &mut Reader<'_>,
+        dialect: &Dialect,
+    ) -> Result<Self, DecodeError> {
+        let sizes = header.rest(dialect)?;
         let response = match sizes.kind {
             ResponseKind::Registered => Self::Registered(Registered {
-                client_id: read_client_id(&mut r)?,
+                client_id: read_client_id(r)?,
             }),
             ResponseKind::Refused => Self::Refused(Refused {
-                client_id: read_optional_client_id(&mut r, sizes.payload, dialect)?,
+                client_id: read_optional_client_id(r, sizes.payload, dialect)?,
             }),
-            ResponseKind::AesKey => Self::AesKey(read_wrapped_key(&mut r)?),
-            ResponseKind::FileReceived => Self::FileReceived(FileReceived::read(&mut r, dialect)?),
+            ResponseKind::AesKey => Self::AesKey(read_wrapped_key(r)?),
+            ResponseKind::FileReceived => Self::FileReceived(FileReceived::read(r, dialect)?),
             ResponseKind::Acknowledged => Self::Acknowledged(Acknowledged {
-                client_id: read_optional_client_id(&mut r, sizes.payload, dialect)?,
+                client_id: read_optional_client_id(r, sizes.payload, dialect)?,
             }),
-            ResponseKind::Reconnected => Self::Reconnected(read_wrapped_key(&mut r)?),
+            ResponseKind::Reconnected => Self::Reconnected(read_wrapped_key(r)?),
             ResponseKind::ReconnectRefused => Self::ReconnectRefused(ReconnectRefused {
-                client_id: read_client_id(&mut r)?,
+                client_id: read_client_id(r)?,
             }),
             ResponseKind::GeneralError => Self::GeneralError,
         };
         r.bytes("padding", sizes.padding)?;
-        r.finish()?;
         Ok(response)
     }
 }
@@ -314,7 +325,9 @@ fn read_cksum(r: &mut Reader<'_>, dialect: &Dialect) -> Result<u32, DecodeError>
                     offset: field_offset.saturating_add(4),
                 });
             }
-            Ok(dialect.byte_order.read_u32([a, b, c, d]))
+            let cksum = dialect.byte_order.read_u32([a, b, c, d]);
+            r.note(|| FieldValue::Number(cksum));
+            Ok(cksum)
         }
     }
 }

@@ -6,6 +6,7 @@
 //! waiting ones that are newer (PROTOCOL.md 7.3).
 
 mod clients;
+mod files;
 mod layout;
 mod path;
 mod recover;
@@ -23,6 +24,7 @@ use backup_protocol::session::server::Learned;
 use backup_protocol::wire::ClientId;
 
 pub use clients::{ClientRow, clients};
+pub use files::{FileRow, files};
 pub use layout::IncomingFile;
 pub use sqlite::DiskStore;
 

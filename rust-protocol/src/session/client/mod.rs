@@ -206,6 +206,9 @@ pub struct ClientOptions {
     /// Register although there is an identity, as some programs do; the server then refuses and the
     /// session goes on with the identity (PROTOCOL.md 2.9).
     pub register_anyway: bool,
+    /// Say of the first so many transmissions of each file that the cksum is wrong, whatever it is: for
+    /// tests of servers. Zero unless set.
+    pub wrong_verdicts: u8,
 }
 
 impl ClientOptions {
@@ -221,6 +224,7 @@ impl ClientOptions {
             connection_per_request: false,
             key_per_file: true,
             register_anyway: false,
+            wrong_verdicts: 0,
         }
     }
 }

@@ -192,13 +192,15 @@ impl Machine {
         let (checksum, input) = (self.dialect.checksum, self.dialect.checksum_input);
         let transmissions = self.dialect.transmissions;
         let after_wrong = self.dialect.after_wrong;
+        let wrong_verdicts = self.options.wrong_verdicts;
         let upload = self.file.as_mut().ok_or(ClientError::OutOfOrder)?;
         upload.check_echo(answer, &self.dialect)?;
         let sums = upload.sums.as_ref().ok_or(PeerError::ReceivedTooSoon)?;
         upload.server_cksum = answer.cksum;
 
         // A sum that was not taken is as good as a wrong one: the next transmission takes it.
-        if sums.get(checksum, input) == Some(answer.cksum) {
+        let equal = sums.get(checksum, input) == Some(answer.cksum);
+        if equal && upload.transmission > wrong_verdicts {
             self.sum_known = true;
             return self.begin(RequestKind::Verdict(VerdictKind::Right));
         }

@@ -1,0 +1,1 @@
+"""pytest for programs that speak the backup protocol: fixtures, and the conformance run as tests."""
