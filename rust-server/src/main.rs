@@ -16,6 +16,8 @@ use crate::args::{Args, Clients, Command, Resolved, Serve};
 use crate::exit::Exit;
 
 fn main() -> Exit {
+    #[cfg(feature = "failpoints")]
+    let _scenario = fail::FailScenario::setup();
     // On wrong usage clap prints what is wrong, and ends with exit code 2.
     match Args::parse().command {
         Command::Serve(serve) => run(serve),
