@@ -18,6 +18,8 @@ use crate::exit::Exit;
 use crate::output::{Failure, advice_on, complain};
 
 fn main() -> Exit {
+    #[cfg(feature = "failpoints")]
+    let _scenario = fail::FailScenario::setup();
     let words: Vec<OsString> = std::env::args_os().collect();
     let as_json = words.iter().any(|word| word == "--json");
     let line = match args::read(&words) {

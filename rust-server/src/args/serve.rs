@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use backup_protocol::Dialect;
 use backup_protocol::dialect::Modifier;
+use backup_server::store::StoreOptions;
 use backup_server::{Config, DialectChoice, Limits, PortInfoError, read_port_info};
 use bytesize::ByteSize;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -140,6 +141,7 @@ impl Serve {
                 listen,
                 data: self.store.data,
                 dialect: self.dialect,
+                store: StoreOptions::default(),
                 limits,
             },
             listen_from,

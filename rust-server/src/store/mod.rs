@@ -2,11 +2,15 @@
 //!
 //! A *file* is a client and a name as sent; a *version* is one upload of it. A version is *waiting*
 //! from the moment its plaintext is durable until it is judged: a right cksum makes it verified, a
-//! wrong one removes it. At most the newest verified version of a file is kept, and beside it the
-//! waiting ones that are newer (PROTOCOL.md 7.3).
+//! wrong one removes it. Verified versions stay until the operator prunes them, waiting ones until a newer
+//! one is verified (PROTOCOL.md 7.3).
 
 mod clients;
+mod files;
+mod incoming;
 mod layout;
+mod migrate;
+mod options;
 mod path;
 mod recover;
 mod rows;
@@ -23,7 +27,8 @@ use backup_protocol::session::server::Learned;
 use backup_protocol::wire::ClientId;
 
 pub use clients::{ClientRow, clients};
-pub use layout::IncomingFile;
+pub use incoming::IncomingFile;
+pub use options::{Durability, StoreOptions};
 pub use sqlite::DiskStore;
 
 /// A client as the store knows it.
@@ -181,7 +186,7 @@ pub trait Store: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Option<VersionId>, StoreError>> + Send;
 
     /// A right cksum, for `version` or else for the newest waiting version of `name`. It ends the
-    /// older versions of the file. Honoured again for a file that is verified already.
+    /// waiting versions of the file that are older. Honoured again for a file that is verified already.
     fn verify(
         &self,
         id: ClientId,
