@@ -44,6 +44,8 @@ pub struct Client {
     pub aes_key: Option<AesKey>,
     /// What was learned of its dialect.
     pub learned: Option<Learned>,
+    /// The operator wants it to be refused.
+    pub disabled: bool,
 }
 
 /// A client that registers.
@@ -80,6 +82,8 @@ pub struct Received<I> {
     pub content_size: u32,
     /// cksum of the plaintext.
     pub cksum: u32,
+    /// BLAKE3 of the plaintext, for the operator.
+    pub digest: [u8; 32],
     /// The version byte of the request.
     pub version: u8,
 }
@@ -258,6 +262,9 @@ pub enum StoreError {
     /// A transaction was given up; the requests in it share the reason.
     #[error("database: the transaction failed: {0}")]
     Transaction(std::sync::Arc<Self>),
+    /// The operator wants the client to be refused.
+    #[error("the operator disabled this client")]
+    Disabled,
     /// A file name that cannot be stored.
     #[error("no file can have this name")]
     FileName,

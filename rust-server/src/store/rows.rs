@@ -40,7 +40,8 @@ pub(super) fn register(rows: &Connection, client: &NewClient) -> Result<bool, St
 
 pub(super) fn client(rows: &Connection, id: ClientId) -> Result<Option<Client>, StoreError> {
     let mut select = rows.prepare_cached(
-        "SELECT name, label, public_key, aes_key, learned FROM clients WHERE id = ?",
+        "SELECT name, label, public_key, aes_key, learned, disabled_at IS NOT NULL
+         FROM clients WHERE id = ?",
     )?;
     let client = select.query_row([id.as_bytes()], |row| {
         let aes_key = row.get_ref(3)?.as_blob_or_null()?.map(AesKey::from_bytes);
@@ -54,9 +55,20 @@ pub(super) fn client(rows: &Connection, id: ClientId) -> Result<Option<Client>, 
             public_key: row.get(2)?,
             aes_key: aes_key.and_then(Result::ok),
             learned,
+            disabled: row.get(5)?,
         })
     });
     Ok(client.optional()?)
+}
+
+/// Nothing that a disabled client asks for is done.
+fn refuse_disabled(rows: &Connection, id: ClientId) -> Result<(), StoreError> {
+    let mut select =
+        rows.prepare_cached("SELECT 1 FROM clients WHERE id = ? AND disabled_at IS NOT NULL")?;
+    match select.exists([id.as_bytes()])? {
+        true => Err(StoreError::Disabled),
+        false => Ok(()),
+    }
 }
 
 pub(super) fn seen(
@@ -64,6 +76,7 @@ pub(super) fn seen(
     id: ClientId,
     version: u8,
 ) -> Result<Option<Client>, StoreError> {
+    refuse_disabled(rows, id)?;
     rows.prepare_cached("UPDATE clients SET version = ?, last_seen_at = ? WHERE id = ?")?
         .execute(params![version, now(), id.as_bytes()])?;
     client(rows, id)
@@ -84,6 +97,7 @@ pub(super) fn set_aes_key(
     aes_key: &AesKey,
     version: u8,
 ) -> Result<bool, StoreError> {
+    refuse_disabled(rows, id)?;
     let mut update = rows.prepare_cached(
         "UPDATE clients SET aes_key = ?, version = ?, last_seen_at = ? WHERE id = ?",
     )?;
@@ -96,6 +110,7 @@ pub(super) fn set_keys(
     id: ClientId,
     keys: &NewKeys,
 ) -> Result<KeysSet, StoreError> {
+    refuse_disabled(rows, id)?;
     let mut select = rows.prepare_cached("SELECT name FROM clients WHERE id = ?")?;
     let name: Option<String> = select
         .query_row([id.as_bytes()], |row| row.get(0))
@@ -130,6 +145,7 @@ pub(super) fn received(
     id: ClientId,
     upload: Received<IncomingFile>,
 ) -> Result<Option<VersionId>, StoreError> {
+    refuse_disabled(rows, id)?;
     let now = now();
     let client: Option<i64> = rows
         .prepare_cached(
@@ -149,8 +165,9 @@ pub(super) fn received(
     upload.incoming.publish()?;
     let number = rows
         .prepare_cached(
-            "INSERT INTO versions (file, stored_as, size, content_size, cksum, received_at)
-             VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO versions
+                (file, stored_as, size, content_size, cksum, digest, received_at)
+             VALUES (?, ?, ?, ?, ?, ?, ?)",
         )?
         .insert(params![
             file,
@@ -159,6 +176,7 @@ pub(super) fn received(
             upload.size.cast_signed(),
             upload.content_size,
             upload.cksum,
+            upload.digest,
             now
         ])?;
     effects.push(Effect::Keep(upload.incoming));
@@ -184,6 +202,7 @@ pub(super) fn verify(
     name: &str,
     version: Option<VersionId>,
 ) -> Result<Judged, StoreError> {
+    refuse_disabled(rows, id)?;
     let Some(file) = file(rows, id, name)? else {
         return nothing_waiting(rows, id);
     };
@@ -228,6 +247,7 @@ pub(super) fn remove_waiting(
     name: &str,
     version: Option<VersionId>,
 ) -> Result<Judged, StoreError> {
+    refuse_disabled(rows, id)?;
     let Some(file) = file(rows, id, name)? else {
         return nothing_waiting(rows, id);
     };

@@ -2,16 +2,16 @@
 
 use std::path::Path;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, TransactionBehavior};
 
 use super::layout::Layout;
 use super::{Durability, StoreError, migrate};
 
 /// Version of the tables below, in `PRAGMA user_version`. Zero is an empty database.
-pub(super) const KNOWN: i64 = 3;
+pub(super) const KNOWN: i64 = 4;
 
 /// What leads from each version to the next, from version 1 on.
-const MIGRATIONS: [(i64, &str); 2] = [
+const MIGRATIONS: [(i64, &str); 3] = [
     (1, "ALTER TABLE clients ADD COLUMN learned TEXT"),
     (
         2,
@@ -23,6 +23,12 @@ const MIGRATIONS: [(i64, &str); 2] = [
          CREATE TRIGGER versions_removed AFTER DELETE ON versions
              BEGIN INSERT INTO removed VALUES (OLD.stored_as); END;",
     ),
+    (
+        3,
+        "ALTER TABLE clients ADD COLUMN disabled_at INTEGER;
+         ALTER TABLE versions ADD COLUMN digest BLOB CHECK (length(digest) = 32);
+         ALTER TABLE versions ADD COLUMN pinned_at INTEGER;",
+    ),
 ];
 
 /// In `PRAGMA application_id`, so that `file` and we can tell the database from others: "bkup".
@@ -33,6 +39,7 @@ const APPLICATION: i64 = 0x626b_7570;
 /// Its content is `versions/stored_as`. `placed` is 1 once nothing is left to be done about the client's
 /// `path`, which is a second name of the newest verified version. `removed` has the content of rows that
 /// are gone, until it is gone too: whoever deletes a row leaves the rest to the server, or to its next start.
+/// `digest` is BLAKE3 of the content. What is `disabled` or `pinned` is so by the operator's will.
 /// `learned` is what is known of a client's dialect, in JSON. Times are milliseconds since 1970. Versions are numbered in the order they became durable.
 const TABLES: &str = "
     CREATE TABLE clients (
@@ -45,7 +52,8 @@ const TABLES: &str = "
         version       INTEGER NOT NULL,
         registered_at INTEGER NOT NULL,
         last_seen_at  INTEGER NOT NULL,
-        learned       TEXT
+        learned       TEXT,
+        disabled_at   INTEGER
     ) STRICT;
     CREATE TABLE files (
         number        INTEGER PRIMARY KEY,
@@ -65,7 +73,9 @@ const TABLES: &str = "
         cksum         INTEGER NOT NULL,
         received_at   INTEGER NOT NULL,
         verified_at   INTEGER,
-        placed        INTEGER NOT NULL DEFAULT 0 CHECK (placed IN (0, 1))
+        placed        INTEGER NOT NULL DEFAULT 0 CHECK (placed IN (0, 1)),
+        digest        BLOB CHECK (length(digest) = 32),
+        pinned_at     INTEGER
     ) STRICT;
     CREATE INDEX versions_of_file ON versions (file, number);
     CREATE INDEX versions_waiting ON versions (received_at) WHERE verified_at IS NULL;
@@ -93,6 +103,9 @@ pub(super) fn open(layout: &Layout, durability: Durability) -> Result<Connection
     };
     connection.pragma_update(None, "synchronous", synchronous)?;
     connection.pragma_update(None, "foreign_keys", true)?;
+    // The operator's commands write too: a transaction that only became one for writing after it had read
+    // would be refused, and not wait.
+    connection.set_transaction_behavior(TransactionBehavior::Immediate);
     connection.busy_timeout(std::time::Duration::from_secs(5))?;
     connection.set_prepared_statement_cache_capacity(32);
     if found < KNOWN {

@@ -128,6 +128,7 @@ async fn upload(store: &DiskStore, id: ClientId, name: &str, plain: &str) -> Ver
         size: plain.len() as u64,
         content_size: 16,
         cksum: 7,
+        digest: [0; 32],
         version: 3,
     };
     store

@@ -282,6 +282,7 @@ async fn receive(
         size: plain.len() as u64,
         content_size: 16,
         cksum: 7,
+        digest: [0; 32],
         version: 3,
     };
     store.received(id, upload).await

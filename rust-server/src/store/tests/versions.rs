@@ -239,6 +239,7 @@ async fn a_request_that_fails_spoils_no_other_one() {
             size: 0,
             content_size: 16,
             cksum: 0,
+            digest: [0; 32],
             version: 3,
         };
         store.received(ALICE, received).await
