@@ -76,7 +76,7 @@ pub fn clients(root: &Path) -> Result<Vec<ClientRow>, StoreError> {
 /// Opens the database to read it. Where no server has it open, SQLite would leave files of its own
 /// beside it, which then belong to whoever looked, and the server could not start: it is told that
 /// nothing changes.
-fn open(path: &Path) -> Result<Connection, StoreError> {
+pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");

@@ -10,6 +10,7 @@ mod files;
 mod incoming;
 mod layout;
 mod migrate;
+pub mod operator;
 mod options;
 mod path;
 mod recover;
