@@ -16,6 +16,10 @@ pub(crate) enum Exit {
     CannotListen = 3,
     /// The data folder or its database cannot be used.
     Data = 4,
+    /// No such client, file or version.
+    NotFound = 5,
+    /// Something in the store is damaged.
+    Damaged = 6,
 }
 
 /// For the end of `--help`.
@@ -25,7 +29,9 @@ Exit codes:
   1  failed while running
   2  wrong usage: an option, a variable, a configuration file, or a port.info without a port
   3  cannot listen on the address
-  4  the data folder or its database cannot be used";
+  4  the data folder or its database cannot be used
+  5  there is no such client, file or version
+  6  something in the store is damaged";
 
 impl Exit {
     /// The name of the kind of failure in JSON.
@@ -36,6 +42,8 @@ impl Exit {
             Self::Usage => "usage",
             Self::CannotListen => "cannot-listen",
             Self::Data => "data",
+            Self::NotFound => "not-found",
+            Self::Damaged => "damaged",
         }
     }
 }

@@ -13,7 +13,7 @@ use std::io::{self, Write};
 use backup_server::{ServeError, Server};
 use tracing::{error, info, warn};
 
-use crate::args::{Clients, Command, Complaint, Config, ListenFrom, Resolved, Serve};
+use crate::args::{Command, Complaint, Config, ListenFrom, Resolved, Serve};
 use crate::exit::Exit;
 use crate::output::{Failure, advice_on, complain};
 
@@ -28,7 +28,14 @@ fn main() -> Exit {
     };
     let done = match line.args.command {
         Command::Serve(serve) => return run(*serve, &line.warnings),
-        Command::Clients(Clients::Show(show)) => verbs::clients::show(&show),
+        Command::Clients(verb) => verbs::clients::run(&verb),
+        Command::Files(verb) => verbs::files::run(&verb),
+        Command::Prune(prune) => verbs::upkeep::prune(&prune),
+        Command::Stats(stats) => verbs::upkeep::stats(&stats),
+        Command::Doctor(doctor) => verbs::upkeep::doctor(&doctor),
+        Command::BackupCopy(copy) => verbs::upkeep::backup_copy(&copy),
+        Command::Completions(completions) => verbs::shell::completions(&completions),
+        Command::Man(man) => verbs::shell::man(&man),
         Command::Config(Config::Show(show)) => {
             verbs::config::show(show, &line.settings, &line.warnings)
         }

@@ -108,6 +108,11 @@ pub(crate) fn read(line: &[OsString]) -> Result<Line, Complaint> {
     })
 }
 
+/// The command line with its variables, to be described.
+pub(crate) fn command() -> clap::Command {
+    with_layers(&settings(), &BTreeMap::new())
+}
+
 /// The long options of `serve`, but for the one that names the file.
 fn settings() -> Vec<Arg> {
     let mut all = Args::command();
@@ -138,7 +143,7 @@ type FileSettings = BTreeMap<String, (usize, Values)>;
 
 /// The command line with variables, and what the file says as defaults, in every command that has
 /// the option.
-pub(crate) fn with_layers(settings: &[Arg], file: &FileSettings) -> clap::Command {
+fn with_layers(settings: &[Arg], file: &FileSettings) -> clap::Command {
     fn layer(command: clap::Command, settings: &[Arg], file: &FileSettings) -> clap::Command {
         let command = command.mut_args(|option| {
             if option.get_id() == FILE_OPTION {

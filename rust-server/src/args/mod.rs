@@ -2,13 +2,20 @@
 
 mod layers;
 mod serve;
+mod verbs;
 
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-pub(crate) use layers::{Complaint, Setting, Source, plain, read};
+pub(crate) use layers::{Complaint, Setting, Source, command, plain, read};
 pub(crate) use serve::{ListenFrom, LogFormat, Resolved, Serve};
+
+pub(crate) use verbs::{
+    BackupCopy, CheckedConfig, Chosen, Clients, Completions, Config, Doctor, Export, Files,
+    GetFile, ListFiles, Listing, Man, OneClient, Pin, Prune, RemoveClient, RemoveFile,
+    RenameClient, Selection, ShowClients,
+};
 
 use crate::exit;
 
@@ -32,58 +39,40 @@ pub(crate) enum Command {
     #[command(after_help = format!("{}\n{SETTINGS}\n\n{}", serve::EXAMPLES, exit::HELP),
               after_long_help = format!("{}\n{SETTINGS}\n\n{}\n{}", serve::EXAMPLES, serve::dialects(), exit::HELP))]
     Serve(Box<Serve>),
-    /// What the server knows of its clients.
+    /// Who backs up here: list, show, rename, disable and remove clients.
     #[command(subcommand)]
     Clients(Clients),
+    /// What they sent: list, restore, verify, pin and remove files.
+    #[command(subcommand)]
+    Files(Files),
+    /// Remove old versions. Without a rule nothing is removed; what is pinned, and the newest verified
+    /// version of each file, always stays.
+    #[command(after_help = exit::HELP)]
+    Prune(Prune),
+    /// Say how much there is.
+    #[command(after_help = exit::HELP)]
+    Stats(Listing),
+    /// Look at everything: the database, every row and file, permissions, free space, the file system.
+    ///
+    /// Also beside a server that runs. What is wrong is listed, and the exit code is 6.
+    #[command(after_help = exit::HELP)]
+    Doctor(Doctor),
+    /// Copy the whole store while the server works.
+    ///
+    /// The copy is a store of its own, of one moment, with every cksum compared on the way.
+    #[command(after_help = exit::HELP)]
+    BackupCopy(BackupCopy),
     /// What the settings of a server come to.
     #[command(subcommand)]
     Config(Config),
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Clients {
-    /// List all clients: their names, folders, dialects and numbers of files.
-    ///
-    /// The database is read beside a server that runs, or without one, and never changed. An ID is
-    /// shown by its beginning, as in logs: the whole of it is a credential.
-    #[command(after_help = exit::HELP)]
-    Show(ShowClients),
-}
-
-#[derive(Debug, clap::Args)]
-pub(crate) struct ShowClients {
-    #[command(flatten)]
-    pub(crate) store: Store,
-
-    #[command(flatten)]
-    pub(crate) form: Form,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Config {
-    /// Print every setting of `serve`, and where it comes from, in the form of a configuration file.
-    ///
-    /// Takes the options of `serve`.
-    #[command(after_help = exit::HELP)]
-    Show(CheckedConfig),
-    /// Say whether `serve` could work with the settings, and what is wrong with them.
-    ///
-    /// Takes the options of `serve`. Nothing is listened on and no folder is touched.
-    #[command(after_help = exit::HELP)]
-    Check(CheckedConfig),
-}
-
-#[derive(Debug, clap::Args)]
-pub(crate) struct CheckedConfig {
-    #[command(flatten)]
-    pub(crate) serve: Box<Serve>,
-
-    #[command(flatten)]
-    pub(crate) form: Form,
+    /// Print completions for a shell.
+    Completions(Completions),
+    /// Print the manual page, or write one for every command.
+    Man(Man),
 }
 
 /// Where the store is, for every command that needs it.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Store {
     /// Folder with the database and the files; `serve` creates it.
     #[arg(long, value_name = "DIR", default_value = "backup-data")]
