@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use backup_protocol::wire::VerdictKind;
+use backup_server::store::operator::{Operator, VersionInfo};
 use backup_server::{Config, DialectChoice, Event, Limits, store};
 use pyo3::exceptions::{PyOSError, PyRuntimeError, PyTimeoutError, PyValueError};
 use pyo3::prelude::*;
@@ -354,16 +355,18 @@ impl Server {
     /// All versions of all files that it has, in the order in which they became durable.
     #[getter]
     fn files(&self, py: Python<'_>) -> PyResult<Vec<StoredFile>> {
-        let rows = py.detach(|| store::files(&self.data)).map_err(failed)?;
-        let file = |row: store::FileRow| StoredFile {
-            client: row.client,
-            name: row.name,
-            path: self.data.join(row.path),
-            size: row.size,
-            cksum: row.cksum,
-            verified: row.verified,
+        let versions = py.detach(|| Operator::look(&self.data)?.versions(None, None));
+        let mut versions = versions.map_err(failed)?;
+        versions.sort_by_key(|version| version.version);
+        let file = |version: VersionInfo| StoredFile {
+            client: version.client,
+            name: version.name,
+            path: version.content,
+            size: version.size,
+            cksum: version.cksum,
+            verified: version.verified.is_some(),
         };
-        Ok(rows.into_iter().map(file).collect())
+        Ok(versions.into_iter().map(file).collect())
     }
 
     /// What it has done so far. An event is there before the client has its answer.
@@ -455,6 +458,7 @@ impl Server {
             data: self.data.clone(),
             dialect: self.dialect.clone(),
             limits: self.limits.clone(),
+            store: store::StoreOptions::default(),
         };
         let server = runtime.block_on(backup_server::Server::bind(config));
         let log = Arc::clone(&self.log);
@@ -522,7 +526,7 @@ impl Log {
     }
 }
 
-fn failed(error: store::StoreError) -> PyErr {
+fn failed(error: impl std::error::Error + 'static) -> PyErr {
     PyOSError::new_err(text(&error))
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use std::{fs, io};
 
 use crate::dialect::DialectChoice;
+use crate::store::StoreOptions;
 
 /// Everything that [`Server::bind`](crate::Server::bind) needs.
 #[derive(Debug, Clone)]
@@ -15,6 +16,8 @@ pub struct Config {
     pub data: PathBuf,
     /// The layout that clients of this server use.
     pub dialect: DialectChoice,
+    /// How what comes is kept.
+    pub store: StoreOptions,
     /// What no client may exceed.
     pub limits: Limits,
 }

@@ -307,6 +307,9 @@ impl<S: Store> Connection<S> {
         let Some(client) = self.shared.store.client(client).await? else {
             return Ok(Answer::Refused(Refusal::UnknownClient));
         };
+        if client.disabled {
+            return Err(StoreError::Disabled);
+        }
         if u64::from(content_size) > self.shared.config.limits.max_file {
             return Ok(Answer::Refused(Refusal::Limit));
         }
@@ -385,6 +388,7 @@ impl<S: Store> Connection<S> {
             size,
             content_size: new.content_size,
             cksum,
+            digest: plaintext.digest,
             version: self.version(),
         };
         let refusal = match self.shared.store.received(client, upload).await {
@@ -425,7 +429,10 @@ fn refused(cause: Cause, unread: u64) -> Content {
 }
 
 /// The peer learns that it is refused, the operator why.
-fn failed(error: &dyn std::error::Error) -> Refusal {
+fn failed(error: &(dyn std::error::Error + 'static)) -> Refusal {
+    if let Some(StoreError::Disabled) = error.downcast_ref() {
+        return Refusal::Disabled;
+    }
     let cause = error.source().map(tracing::field::display);
     error!(%error, cause, "this server failed");
     Refusal::Failed

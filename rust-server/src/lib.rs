@@ -1,13 +1,14 @@
 //! The server of the backup protocol, as a library.
 //!
 //! ```no_run
-//! use backup_server::{Config, Limits, Server};
+//! use backup_server::{Config, Limits, Server, store::StoreOptions};
 //!
 //! # async fn run() -> Result<(), backup_server::ServeError> {
 //! let server = Server::bind(Config {
 //!     listen: "127.0.0.1:0".into(),
 //!     data: "backup-data".into(),
 //!     dialect: backup_protocol::Dialect::default().into(),
+//!     store: StoreOptions::default(),
 //!     limits: Limits::default(),
 //! })
 //! .await?;

@@ -14,6 +14,15 @@ pub(crate) fn open_private(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
+/// Creates a file which only its owner may read, and which was not there.
+pub(crate) fn create_private(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
 /// Creates a folder, and those above it, which only their owner may enter.
 pub(crate) fn create_private_dir_all(path: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
@@ -21,6 +30,58 @@ pub(crate) fn create_private_dir_all(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(path)
+}
+
+/// Lets only its owner into a folder.
+pub(crate) fn make_private(folder: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    fs::set_permissions(folder, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
+    #[cfg(not(unix))]
+    let _ = folder;
+    Ok(())
+}
+
+/// The mode of a file or folder, if it gives others than the owner one of the `unwanted` bits.
+pub(crate) fn mode_with(path: &Path, unwanted: u32) -> io::Result<Option<u32>> {
+    let found = fs::metadata(path)?;
+    #[cfg(unix)]
+    {
+        let mode = std::os::unix::fs::PermissionsExt::mode(&found.permissions()) & 0o777;
+        Ok(Some(mode).filter(|mode| mode & unwanted != 0))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = (found, unwanted);
+        Ok(None)
+    }
+}
+
+/// Whether two names are those of one file. Where that cannot be said: whether both are there.
+pub(crate) fn is_same_file(a: &Path, b: &Path) -> bool {
+    match (fs::symlink_metadata(a), fs::symlink_metadata(b)) {
+        #[cfg(unix)]
+        (Ok(a), Ok(b)) => {
+            use std::os::unix::fs::MetadataExt;
+            (a.dev(), a.ino()) == (b.dev(), b.ino())
+        }
+        #[cfg(not(unix))]
+        (Ok(a), Ok(b)) => a.len() == b.len(),
+        _ => false,
+    }
+}
+
+/// Bytes that this account may still write to the disk of a folder, where the system says so.
+pub(crate) fn free_space(folder: &Path) -> Option<u64> {
+    #[cfg(unix)]
+    {
+        let found = rustix::fs::statvfs(folder).ok()?;
+        found.f_bavail.checked_mul(found.f_frsize)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = folder;
+        None
+    }
 }
 
 /// Makes the names in a folder durable, where folders can be opened.

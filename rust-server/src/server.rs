@@ -56,7 +56,8 @@ impl Server {
         let listener = listen(&config.listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let data = config.data.clone();
-        let store = tokio::task::spawn_blocking(move || DiskStore::open(&data))
+        let durability = config.store.durability;
+        let store = tokio::task::spawn_blocking(move || DiskStore::open(&data, durability))
             .await
             .map_err(|_| StoreError::Closed)??;
         Ok(Self {

@@ -28,6 +28,8 @@ pub(crate) struct Plaintext<I> {
     /// Bytes of it.
     pub(crate) size: u64,
     pub(crate) cksum: u32,
+    /// BLAKE3 of it: what a cksum does not see, an operator's examination does.
+    pub(crate) digest: [u8; 32],
 }
 
 /// Nothing of the content is kept, but the connection is as good as before.
@@ -160,6 +162,7 @@ struct Job<S: Store> {
     decryptor: Decryptor,
     plain: Vec<u8>,
     cksum: FileCksum,
+    digest: blake3::Hasher,
 }
 
 impl<S: Store> Job<S> {
@@ -170,6 +173,7 @@ impl<S: Store> Job<S> {
             decryptor: Decryptor::new(key),
             plain: Vec::new(),
             cksum,
+            digest: blake3::Hasher::new(),
         }
     }
 
@@ -181,7 +185,7 @@ impl<S: Store> Job<S> {
             Some(incoming) => incoming,
             none => none.insert(self.store.incoming()?),
         };
-        append(incoming, &self.plain, &mut self.cksum)
+        append(incoming, &self.plain, &mut self.cksum, &mut self.digest)
     }
 
     fn finish(mut self) -> Result<Plaintext<S::Incoming>, Cause> {
@@ -191,18 +195,30 @@ impl<S: Store> Job<S> {
             Some(incoming) => incoming,
             None => self.store.incoming()?,
         };
-        append(&mut incoming, &self.plain, &mut self.cksum)?;
+        append(
+            &mut incoming,
+            &self.plain,
+            &mut self.cksum,
+            &mut self.digest,
+        )?;
         incoming.sync()?;
         let size = self.cksum.plain_size();
         Ok(Plaintext {
             incoming,
             size,
             cksum: self.cksum.finish(),
+            digest: self.digest.finalize().into(),
         })
     }
 }
 
-fn append(incoming: &mut impl Incoming, plain: &[u8], cksum: &mut FileCksum) -> Result<(), Cause> {
+fn append(
+    incoming: &mut impl Incoming,
+    plain: &[u8],
+    cksum: &mut FileCksum,
+    digest: &mut blake3::Hasher,
+) -> Result<(), Cause> {
     cksum.plain(plain);
+    digest.update(plain);
     Ok(incoming.write_all(plain)?)
 }

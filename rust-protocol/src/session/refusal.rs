@@ -34,6 +34,9 @@ pub enum Refusal {
     /// A limit that the operator set.
     #[error("over a limit of this server")]
     Limit,
+    /// The operator does not want the client.
+    #[error("the operator disabled this client")]
+    Disabled,
     /// The server's own fault, such as a full disk.
     #[error("this server failed")]
     Failed,
@@ -60,7 +63,9 @@ impl Refusal {
             Self::NameDiffers => "2.2",
             Self::NothingWaiting => "2.11",
             Self::FileName => "7.4",
-            Self::UnknownClient | Self::NoKey | Self::Limit | Self::Failed => "2.10",
+            Self::UnknownClient | Self::NoKey | Self::Limit | Self::Disabled | Self::Failed => {
+                "2.10"
+            }
         }
     }
 }

@@ -35,10 +35,13 @@ pub struct ClientRow {
 ///
 /// [`StoreError`] if there is no database, or none of ours.
 pub fn clients(root: &Path) -> Result<Vec<ClientRow>, StoreError> {
-    let Some(connection) = open(root)? else {
-        return Ok(Vec::new());
-    };
-    let learned = match schema::version(&connection, root)? {
+    let path = root.join("backup.db");
+    if !path.exists() {
+        return Err(StoreError::NoDatabase { path });
+    }
+    let connection = open(&path)?;
+    let learned = match schema::version(&connection, &path)? {
+        0 => return Ok(Vec::new()),
         1 => "NULL",
         _ => "learned",
     };
@@ -70,23 +73,10 @@ pub fn clients(root: &Path) -> Result<Vec<ClientRow>, StoreError> {
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Opens the database of a data folder to read it; `None` if there is nothing in it yet.
-pub(super) fn open(root: &Path) -> Result<Option<Connection>, StoreError> {
-    let path = root.join("backup.db");
-    if !path.exists() {
-        return Err(StoreError::NoDatabase { path });
-    }
-    let connection = read_only(&path)?;
-    Ok(match schema::version(&connection, &path)? {
-        0 => None,
-        _ => Some(connection),
-    })
-}
-
-/// Where no server has it open, SQLite would leave files of its own
+/// Opens the database to read it. Where no server has it open, SQLite would leave files of its own
 /// beside it, which then belong to whoever looked, and the server could not start: it is told that
 /// nothing changes.
-fn read_only(path: &Path) -> Result<Connection, StoreError> {
+pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");

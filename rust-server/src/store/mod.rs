@@ -2,12 +2,16 @@
 //!
 //! A *file* is a client and a name as sent; a *version* is one upload of it. A version is *waiting*
 //! from the moment its plaintext is durable until it is judged: a right cksum makes it verified, a
-//! wrong one removes it. At most the newest verified version of a file is kept, and beside it the
-//! waiting ones that are newer (PROTOCOL.md 7.3).
+//! wrong one removes it. Verified versions stay until the operator prunes them, waiting ones until a newer
+//! one is verified (PROTOCOL.md 7.3).
 
 mod clients;
 mod files;
+mod incoming;
 mod layout;
+mod migrate;
+pub mod operator;
+mod options;
 mod path;
 mod recover;
 mod rows;
@@ -24,8 +28,8 @@ use backup_protocol::session::server::Learned;
 use backup_protocol::wire::ClientId;
 
 pub use clients::{ClientRow, clients};
-pub use files::{FileRow, files};
-pub use layout::IncomingFile;
+pub use incoming::IncomingFile;
+pub use options::{Durability, StoreOptions};
 pub use sqlite::DiskStore;
 
 /// A client as the store knows it.
@@ -41,6 +45,8 @@ pub struct Client {
     pub aes_key: Option<AesKey>,
     /// What was learned of its dialect.
     pub learned: Option<Learned>,
+    /// The operator wants it to be refused.
+    pub disabled: bool,
 }
 
 /// A client that registers.
@@ -77,6 +83,8 @@ pub struct Received<I> {
     pub content_size: u32,
     /// cksum of the plaintext.
     pub cksum: u32,
+    /// BLAKE3 of the plaintext, for the operator.
+    pub digest: [u8; 32],
     /// The version byte of the request.
     pub version: u8,
 }
@@ -183,7 +191,7 @@ pub trait Store: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Option<VersionId>, StoreError>> + Send;
 
     /// A right cksum, for `version` or else for the newest waiting version of `name`. It ends the
-    /// older versions of the file. Honoured again for a file that is verified already.
+    /// waiting versions of the file that are older. Honoured again for a file that is verified already.
     fn verify(
         &self,
         id: ClientId,
@@ -255,6 +263,9 @@ pub enum StoreError {
     /// A transaction was given up; the requests in it share the reason.
     #[error("database: the transaction failed: {0}")]
     Transaction(std::sync::Arc<Self>),
+    /// The operator wants the client to be refused.
+    #[error("the operator disabled this client")]
+    Disabled,
     /// A file name that cannot be stored.
     #[error("no file can have this name")]
     FileName,

@@ -7,7 +7,7 @@ use backup_protocol::session::server::Learned;
 use backup_protocol::wire::ClientId;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::layout::IncomingFile;
+use super::incoming::IncomingFile;
 use super::path::{path_for, path_key};
 use super::writer::Effect;
 use super::{Client, Judged, KeysSet, NewClient, NewKeys, Received, StoreError, VersionId};
@@ -40,7 +40,8 @@ pub(super) fn register(rows: &Connection, client: &NewClient) -> Result<bool, St
 
 pub(super) fn client(rows: &Connection, id: ClientId) -> Result<Option<Client>, StoreError> {
     let mut select = rows.prepare_cached(
-        "SELECT name, label, public_key, aes_key, learned FROM clients WHERE id = ?",
+        "SELECT name, label, public_key, aes_key, learned, disabled_at IS NOT NULL
+         FROM clients WHERE id = ?",
     )?;
     let client = select.query_row([id.as_bytes()], |row| {
         let aes_key = row.get_ref(3)?.as_blob_or_null()?.map(AesKey::from_bytes);
@@ -54,9 +55,20 @@ pub(super) fn client(rows: &Connection, id: ClientId) -> Result<Option<Client>, 
             public_key: row.get(2)?,
             aes_key: aes_key.and_then(Result::ok),
             learned,
+            disabled: row.get(5)?,
         })
     });
     Ok(client.optional()?)
+}
+
+/// Nothing that a disabled client asks for is done.
+fn refuse_disabled(rows: &Connection, id: ClientId) -> Result<(), StoreError> {
+    let mut select =
+        rows.prepare_cached("SELECT 1 FROM clients WHERE id = ? AND disabled_at IS NOT NULL")?;
+    match select.exists([id.as_bytes()])? {
+        true => Err(StoreError::Disabled),
+        false => Ok(()),
+    }
 }
 
 pub(super) fn seen(
@@ -64,6 +76,7 @@ pub(super) fn seen(
     id: ClientId,
     version: u8,
 ) -> Result<Option<Client>, StoreError> {
+    refuse_disabled(rows, id)?;
     rows.prepare_cached("UPDATE clients SET version = ?, last_seen_at = ? WHERE id = ?")?
         .execute(params![version, now(), id.as_bytes()])?;
     client(rows, id)
@@ -84,6 +97,7 @@ pub(super) fn set_aes_key(
     aes_key: &AesKey,
     version: u8,
 ) -> Result<bool, StoreError> {
+    refuse_disabled(rows, id)?;
     let mut update = rows.prepare_cached(
         "UPDATE clients SET aes_key = ?, version = ?, last_seen_at = ? WHERE id = ?",
     )?;
@@ -96,6 +110,7 @@ pub(super) fn set_keys(
     id: ClientId,
     keys: &NewKeys,
 ) -> Result<KeysSet, StoreError> {
+    refuse_disabled(rows, id)?;
     let mut select = rows.prepare_cached("SELECT name FROM clients WHERE id = ?")?;
     let name: Option<String> = select
         .query_row([id.as_bytes()], |row| row.get(0))
@@ -130,6 +145,7 @@ pub(super) fn received(
     id: ClientId,
     upload: Received<IncomingFile>,
 ) -> Result<Option<VersionId>, StoreError> {
+    refuse_disabled(rows, id)?;
     let now = now();
     let client: Option<i64> = rows
         .prepare_cached(
@@ -146,21 +162,21 @@ pub(super) fn received(
         Some(file) => file.number,
         None => new_file(rows, client, &upload.name)?,
     };
-    let Some(stored_as) = upload.incoming.stored_as() else {
-        return Err(StoreError::Closed);
-    };
+    upload.incoming.publish()?;
     let number = rows
         .prepare_cached(
-            "INSERT INTO versions (file, stored_as, size, content_size, cksum, received_at)
-             VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO versions
+                (file, stored_as, size, content_size, cksum, digest, received_at)
+             VALUES (?, ?, ?, ?, ?, ?, ?)",
         )?
         .insert(params![
             file,
-            stored_as,
+            upload.incoming.stored_as(),
             // At most what a 4-byte content size can hold.
             upload.size.cast_signed(),
             upload.content_size,
             upload.cksum,
+            upload.digest,
             now
         ])?;
     effects.push(Effect::Keep(upload.incoming));
@@ -186,6 +202,7 @@ pub(super) fn verify(
     name: &str,
     version: Option<VersionId>,
 ) -> Result<Judged, StoreError> {
+    refuse_disabled(rows, id)?;
     let Some(file) = file(rows, id, name)? else {
         return nothing_waiting(rows, id);
     };
@@ -204,23 +221,17 @@ pub(super) fn verify(
             Judged::NothingWaiting
         });
     };
-    // What is older ends here, so a verdict on it that comes late finds nothing to put over this.
+    // What is older and waits ends here, so a verdict on it that comes late finds nothing to put over this.
     let mut older = rows.prepare_cached(
-        "DELETE FROM versions WHERE file = ? AND number < ? RETURNING stored_as, placed",
+        "DELETE FROM versions WHERE file = ? AND number < ? AND verified_at IS NULL
+         RETURNING stored_as",
     )?;
-    let ended = older.query_map(params![file.number, waiting.number], |row| {
-        Ok((row.get::<_, String>(0)?, row.get::<_, bool>(1)?))
-    })?;
-    for ended in ended {
-        let (stored_as, placed) = ended?;
-        // What is at its place already is replaced there.
-        if !placed {
-            effects.push(Effect::Discard { stored_as });
-        }
+    for ended in older.query_map([file.number, waiting.number], |row| row.get(0))? {
+        effects.push(Effect::Remove { stored_as: ended? });
     }
     rows.prepare_cached("UPDATE versions SET verified_at = ? WHERE number = ?")?
         .execute(params![now(), waiting.number])?;
-    effects.push(Effect::Place {
+    effects.push(Effect::Show {
         version: VersionId(waiting.number),
         stored_as: waiting.stored_as,
         label: file.label,
@@ -236,23 +247,55 @@ pub(super) fn remove_waiting(
     name: &str,
     version: Option<VersionId>,
 ) -> Result<Judged, StoreError> {
+    refuse_disabled(rows, id)?;
     let Some(file) = file(rows, id, name)? else {
         return nothing_waiting(rows, id);
     };
     let Some(waiting) = waiting(rows, file.number, version)? else {
         return Ok(Judged::NothingWaiting);
     };
-    delete_version(rows, waiting.number)?;
-    effects.push(Effect::Discard {
+    rows.prepare_cached("DELETE FROM versions WHERE number = ?")?
+        .execute([waiting.number])?;
+    effects.push(Effect::Remove {
         stored_as: waiting.stored_as,
     });
-    // A name that holds nothing holds no path either.
+    forget_if_empty(rows, file.number)?;
+    Ok(Judged::Honoured)
+}
+
+/// Removes at most `at_most` versions that came before `time` (milliseconds since 1970) and that nobody
+/// has judged; how many there were.
+pub(super) fn prune_unverified(
+    rows: &Connection,
+    effects: &mut Vec<Effect>,
+    time: i64,
+    at_most: u32,
+) -> Result<usize, StoreError> {
+    let mut old = rows.prepare_cached(
+        "DELETE FROM versions WHERE number IN
+            (SELECT number FROM versions WHERE verified_at IS NULL AND received_at < ? LIMIT ?)
+         RETURNING stored_as, file",
+    )?;
+    let ended = old.query_map(params![time, at_most], |row| {
+        Ok((row.get(0)?, row.get::<_, i64>(1)?))
+    })?;
+    let ended = ended.collect::<Result<Vec<(String, i64)>, _>>()?;
+    let count = ended.len();
+    for (stored_as, file) in ended {
+        effects.push(Effect::Remove { stored_as });
+        forget_if_empty(rows, file)?;
+    }
+    Ok(count)
+}
+
+/// A name that holds nothing holds no path either.
+fn forget_if_empty(rows: &Connection, file: i64) -> Result<(), StoreError> {
     rows.prepare_cached(
         "DELETE FROM files WHERE number = ?1
          AND NOT EXISTS (SELECT 1 FROM versions WHERE file = ?1)",
     )?
-    .execute([file.number])?;
-    Ok(Judged::Honoured)
+    .execute([file])?;
+    Ok(())
 }
 
 /// The answer where there is no file, and perhaps no client either.
@@ -312,15 +355,13 @@ fn waiting(
     Ok(waiting.optional()?)
 }
 
-pub(super) fn delete_version(rows: &Connection, number: i64) -> Result<(), StoreError> {
-    rows.prepare_cached("DELETE FROM versions WHERE number = ?")?
-        .execute([number])?;
-    Ok(())
+fn now() -> i64 {
+    milliseconds(SystemTime::now())
 }
 
 /// Milliseconds since 1970.
-fn now() -> i64 {
-    let since = SystemTime::now()
+pub(super) fn milliseconds(time: SystemTime) -> i64 {
+    let since = time
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)

@@ -2,22 +2,44 @@
 
 use std::path::Path;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, TransactionBehavior};
 
-use super::StoreError;
+use super::layout::Layout;
+use super::{Durability, StoreError, migrate};
 
 /// Version of the tables below, in `PRAGMA user_version`. Zero is an empty database.
-pub(super) const KNOWN: i64 = 2;
+pub(super) const KNOWN: i64 = 4;
 
 /// What leads from each version to the next, from version 1 on.
-const MIGRATIONS: [(i64, &str); 1] = [(1, "ALTER TABLE clients ADD COLUMN learned TEXT")];
+const MIGRATIONS: [(i64, &str); 3] = [
+    (1, "ALTER TABLE clients ADD COLUMN learned TEXT"),
+    (
+        2,
+        "DROP INDEX versions_incoming;
+         CREATE INDEX versions_waiting ON versions (received_at) WHERE verified_at IS NULL;
+         CREATE INDEX versions_to_show ON versions (number)
+             WHERE placed = 0 AND verified_at IS NOT NULL;
+         CREATE TABLE removed (stored_as TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+         CREATE TRIGGER versions_removed AFTER DELETE ON versions
+             BEGIN INSERT INTO removed VALUES (OLD.stored_as); END;",
+    ),
+    (
+        3,
+        "ALTER TABLE clients ADD COLUMN disabled_at INTEGER;
+         ALTER TABLE versions ADD COLUMN digest BLOB CHECK (length(digest) = 32);
+         ALTER TABLE versions ADD COLUMN pinned_at INTEGER;",
+    ),
+];
 
 /// In `PRAGMA application_id`, so that `file` and we can tell the database from others: "bkup".
 const APPLICATION: i64 = 0x626b_7570;
 
 /// A client's `id` is a credential; all other tables use `number`. `path_key` is what two paths have
-/// in common that some file system takes for one. A version is waiting while `verified_at` is null,
-/// and its content is in `incoming/stored_as` until `placed` is 1: then it is the client's `path`.
+/// in common that some file system takes for one. A version is waiting while `verified_at` is null.
+/// Its content is `versions/stored_as`. `placed` is 1 once nothing is left to be done about the client's
+/// `path`, which is a second name of the newest verified version. `removed` has the content of rows that
+/// are gone, until it is gone too: whoever deletes a row leaves the rest to the server, or to its next start.
+/// `digest` is BLAKE3 of the content. What is `disabled` or `pinned` is so by the operator's will.
 /// `learned` is what is known of a client's dialect, in JSON. Times are milliseconds since 1970. Versions are numbered in the order they became durable.
 const TABLES: &str = "
     CREATE TABLE clients (
@@ -30,7 +52,8 @@ const TABLES: &str = "
         version       INTEGER NOT NULL,
         registered_at INTEGER NOT NULL,
         last_seen_at  INTEGER NOT NULL,
-        learned       TEXT
+        learned       TEXT,
+        disabled_at   INTEGER
     ) STRICT;
     CREATE TABLE files (
         number        INTEGER PRIMARY KEY,
@@ -50,31 +73,45 @@ const TABLES: &str = "
         cksum         INTEGER NOT NULL,
         received_at   INTEGER NOT NULL,
         verified_at   INTEGER,
-        placed        INTEGER NOT NULL DEFAULT 0 CHECK (placed IN (0, 1))
+        placed        INTEGER NOT NULL DEFAULT 0 CHECK (placed IN (0, 1)),
+        digest        BLOB CHECK (length(digest) = 32),
+        pinned_at     INTEGER
     ) STRICT;
     CREATE INDEX versions_of_file ON versions (file, number);
-    CREATE INDEX versions_incoming ON versions (number) WHERE placed = 0;
+    CREATE INDEX versions_waiting ON versions (received_at) WHERE verified_at IS NULL;
+    CREATE INDEX versions_to_show ON versions (number)
+        WHERE placed = 0 AND verified_at IS NOT NULL;
+    CREATE TABLE removed (stored_as TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+    CREATE TRIGGER versions_removed AFTER DELETE ON versions
+        BEGIN INSERT INTO removed VALUES (OLD.stored_as); END;
 ";
 
-/// Opens the database at `path`, with our tables in it. They are created in an empty database,
-/// unless `is_new` knows better.
-pub(super) fn open(
-    path: &Path,
-    is_new: impl FnOnce() -> Result<bool, StoreError>,
-) -> Result<Connection, StoreError> {
-    let mut connection = Connection::open(path)?;
-    let found = version(&connection, path)?;
-    if found == 0 && !is_new()? {
-        let path = path.to_owned();
+/// Opens the database of a data folder, with our tables in it. They are created in an empty database,
+/// unless there are files that had rows once.
+pub(super) fn open(layout: &Layout, durability: Durability) -> Result<Connection, StoreError> {
+    let path = layout.database();
+    let mut connection = Connection::open(&path)?;
+    let found = version(&connection, &path)?;
+    if found == 0 && !layout.is_empty()? {
         return Err(StoreError::DatabaseMissing { path });
     }
-    // FULL, so that a commit is on disk when it returns: 2103 and the end after a verdict say so.
     connection.pragma_update(None, "journal_mode", "WAL")?;
-    connection.pragma_update(None, "synchronous", "FULL")?;
+    let synchronous = match durability {
+        // A commit is on disk when it returns: 2103 and the end after a verdict say so.
+        Durability::Full => "FULL",
+        Durability::Relaxed => "NORMAL",
+    };
+    connection.pragma_update(None, "synchronous", synchronous)?;
     connection.pragma_update(None, "foreign_keys", true)?;
+    // The operator's commands write too: a transaction that only became one for writing after it had read
+    // would be refused, and not wait.
+    connection.set_transaction_behavior(TransactionBehavior::Immediate);
     connection.busy_timeout(std::time::Duration::from_secs(5))?;
     connection.set_prepared_statement_cache_capacity(32);
     if found < KNOWN {
+        if (1..3).contains(&found) {
+            migrate::give_versions_their_names(layout, &connection)?;
+        }
         let transaction = connection.transaction()?;
         if found == 0 {
             transaction.execute_batch(TABLES)?;

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
+use std::time::SystemTime;
 
 use backup_protocol::crypto::AesKey;
 use backup_protocol::session::server::Learned;
@@ -11,13 +12,18 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 use tracing::error;
 
-use super::layout::{IncomingFile, Layout};
+use super::files::{self, Files};
+use super::incoming::IncomingFile;
+use super::layout::Layout;
 use super::recover::recover;
 use super::writer::{Effect, Job, Writer};
 use super::{
-    Client, Judged, KeysSet, NewClient, NewKeys, Received, Store, StoreError, VersionId, rows,
-    schema,
+    Client, Durability, Judged, KeysSet, NewClient, NewKeys, Received, Store, StoreError,
+    VersionId, rows, schema,
 };
+
+/// Versions that one transaction removes at most, so that no request waits long behind it.
+const PRUNED_AT_ONCE: u32 = 256;
 
 /// A data folder, open. Dropping it waits for what was asked before.
 pub struct DiskStore {
@@ -34,12 +40,20 @@ impl DiskStore {
     /// # Errors
     ///
     /// [`StoreError`] says what the operator has to change.
-    pub fn open(root: &Path) -> Result<Self, StoreError> {
-        let layout = Arc::new(Layout::open(root)?);
-        let mut connection = schema::open(&layout.database(), || layout.is_empty())?;
-        recover(&layout, &mut connection)?;
+    pub fn open(root: &Path, durability: Durability) -> Result<Self, StoreError> {
+        Self::open_on(root, durability, files::of_this_machine())
+    }
+
+    pub(super) fn open_on(
+        root: &Path,
+        durability: Durability,
+        files: Arc<dyn Files>,
+    ) -> Result<Self, StoreError> {
+        let layout = Arc::new(Layout::open(root, files, durability)?);
+        let mut connection = schema::open(&layout, durability)?;
+        let finished = recover(&layout, &mut connection)?;
         let (requests, receiver) = mpsc::channel();
-        let writer = Writer::new(connection, Arc::clone(&layout));
+        let writer = Writer::new(connection, Arc::clone(&layout), !finished);
         let thread = std::thread::Builder::new()
             .name("store".to_owned())
             .spawn(move || writer.run(&receiver))
@@ -53,6 +67,28 @@ impl DiskStore {
             requests: Some(requests),
             thread: Some(thread),
         })
+    }
+
+    /// Removes the versions that came before `older_than` and that nobody has judged; how many there
+    /// were. Verified ones are never touched. The work is in proportion to what it removes.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the store itself fails. Some of them may be gone then.
+    pub async fn prune_unverified(&self, older_than: SystemTime) -> Result<u64, StoreError> {
+        let time = rows::milliseconds(older_than);
+        let mut pruned = 0;
+        loop {
+            let removed = self
+                .call(move |rows, effects| {
+                    rows::prune_unverified(rows, effects, time, PRUNED_AT_ONCE)
+                })
+                .await?;
+            pruned += removed as u64;
+            if removed < PRUNED_AT_ONCE as usize {
+                return Ok(pruned);
+            }
+        }
     }
 
     async fn call<T: Send + 'static>(

@@ -2,6 +2,7 @@
 // Each test program uses a part of this module, as its own.
 #![allow(dead_code, unreachable_pub)]
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -191,10 +192,21 @@ impl Client {
 
     /// The same client on a new connection, perhaps to the server after a restart.
     pub fn again(&self, server: &Server) -> Self {
-        let mut new = Self::connect(server.address, &self.dialect);
-        (new.id, new.name, new.aes) = (self.id, self.name.clone(), self.aes.clone());
-        new.keys = self.keys.clone();
-        new
+        Self {
+            stream: ready(TcpStream::connect(server.address).expect("connected")),
+            address: server.address,
+            dialect: self.dialect.clone(),
+            id: self.id,
+            name: self.name.clone(),
+            keys: self.keys.clone(),
+            aes: self.aes.clone(),
+        }
+    }
+
+    /// A new connection to the same server, if it is there.
+    pub fn reopen(&mut self) -> std::io::Result<()> {
+        self.stream = ready(TcpStream::connect(self.address)?);
+        Ok(())
     }
 
     pub fn register(&mut self, client: &str) {
@@ -367,9 +379,7 @@ impl Client {
     /// The server ends the connection, and another one takes its place, unless the server has stopped.
     fn renew(&mut self) {
         self.ends();
-        if let Ok(stream) = TcpStream::connect(self.address) {
-            self.stream = ready(stream);
-        }
+        let _ = self.reopen();
     }
 
     fn negative(&self, kind: ResponseKind) -> Response {
@@ -566,12 +576,37 @@ impl Data {
 
     /// Contents of what waits or is in flight.
     pub fn incoming(&self) -> Vec<Vec<u8>> {
-        let paths = files(&self.path().join("incoming"));
+        let paths = unverified(self.path());
+        // A server that runs may be done with one in the meantime.
         paths
             .iter()
-            .map(|path| fs::read(path).expect("readable"))
+            .filter_map(|path| fs::read(path).ok())
             .collect()
     }
+}
+
+/// Paths of what waits for a verdict, or is on its way: the versions that are not verified, and what has
+/// no row yet.
+fn unverified(root: &Path) -> Vec<PathBuf> {
+    let mut paths = BTreeMap::new();
+    let rows = rusqlite::Connection::open(root.join("backup.db")).expect("rows");
+    let mut select = rows
+        .prepare("SELECT stored_as FROM versions WHERE verified_at IS NULL")
+        .expect("our tables");
+    let names = select.query_map([], |row| row.get::<_, String>(0));
+    for name in names.expect("rows") {
+        let name = name.expect("a name");
+        paths.insert(name.clone(), root.join("versions").join(name));
+    }
+    for path in files(&root.join("incoming")) {
+        let name = path
+            .file_name()
+            .expect("a name")
+            .to_string_lossy()
+            .into_owned();
+        paths.entry(name).or_insert(path);
+    }
+    paths.into_values().collect()
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {

@@ -48,6 +48,7 @@ const VERSION_1: &str = "
         (1, CAST('alice''s own ID..' AS BLOB), 'alice', 'alice-0', NULL, NULL, 3, 1000, 2000);
     INSERT INTO files VALUES (1, 1, 'a', 'a', 'a');
     INSERT INTO versions VALUES (1, 1, 'x', 1, 16, 7, 1000, 1000, 1);
+    INSERT INTO versions VALUES (2, 1, 'y', 1, 16, 7, 1000, NULL, 0);
 ";
 
 /// What a session learns of a client that registers in big-endian.
@@ -122,11 +123,28 @@ async fn a_database_of_the_first_release_is_taken_over() {
     drop(rows);
     let old = clients(folder.root.path()).expect("a list");
     assert_eq!((old[0].name.as_str(), old[0].files), ("alice", 1));
+    // In its folder, what is verified has one name, at its path; what waits is in `incoming`.
+    for (below, name, plain) in [
+        ("clients/alice-0", "a", "judged"),
+        ("incoming", "y", "waits"),
+    ] {
+        let below = folder.root.path().join(below);
+        fs::create_dir_all(&below).expect("a folder");
+        fs::write(below.join(name), plain).expect("written");
+    }
 
     let store = folder.open();
     assert!(store.learn(ALICE, learned()).await.expect("a store"));
     assert!(!register(&store, BOB, "alice").await, "the name is held");
+    assert_eq!(folder.incoming(), ["waits"]);
+    assert_eq!(verify(&store, "a", None).await, Judged::Honoured);
     drop(store);
+    assert_eq!(folder.verified(), pairs([("a", "waits")]));
+    assert_eq!(
+        files(&folder.root.path().join("versions")).len(),
+        2,
+        "both versions"
+    );
     let new = clients(folder.root.path()).expect("a list");
     assert_eq!(new[0].dialect.as_deref(), Some("2023c,order=big"));
     let version = |row: &rusqlite::Row<'_>| row.get::<_, i64>(0);

@@ -2,8 +2,11 @@
 
 mod clients;
 mod folder;
+mod model;
+mod power;
 mod versions;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -28,7 +31,15 @@ impl Folder {
     }
 
     fn open(&self) -> DiskStore {
-        DiskStore::open(self.root.path()).expect("an open store")
+        self.try_open().expect("an open store")
+    }
+
+    fn try_open(&self) -> Result<DiskStore, StoreError> {
+        DiskStore::open(self.root.path(), Durability::Full)
+    }
+
+    fn rows(&self) -> rusqlite::Connection {
+        rusqlite::Connection::open(self.root.path().join("backup.db")).expect("rows")
     }
 
     /// Paths below `clients/LABEL/` and contents of all verified files.
@@ -47,15 +58,39 @@ impl Folder {
             .collect()
     }
 
-    /// Contents of `incoming`.
+    /// Contents of what waits for a verdict, or is on its way.
     fn incoming(&self) -> Vec<String> {
-        let mut contents: Vec<_> = files(&self.root.path().join("incoming"))
+        let mut contents: Vec<_> = unverified(self.root.path())
             .into_iter()
             .map(|path| fs::read_to_string(path).expect("readable"))
             .collect();
         contents.sort();
         contents
     }
+}
+
+/// Paths of what waits for a verdict, or is on its way: the versions that are not verified, and what has
+/// no row yet.
+fn unverified(root: &Path) -> Vec<PathBuf> {
+    let mut paths = BTreeMap::new();
+    let rows = rusqlite::Connection::open(root.join("backup.db")).expect("rows");
+    let mut select = rows
+        .prepare("SELECT stored_as FROM versions WHERE verified_at IS NULL")
+        .expect("our tables");
+    let names = select.query_map([], |row| row.get::<_, String>(0));
+    for name in names.expect("rows") {
+        let name = name.expect("a name");
+        paths.insert(name.clone(), root.join("versions").join(name));
+    }
+    for path in files(&root.join("incoming")) {
+        let name = path
+            .file_name()
+            .expect("a name")
+            .to_string_lossy()
+            .into_owned();
+        paths.entry(name).or_insert(path);
+    }
+    paths.into_values().collect()
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
@@ -93,6 +128,7 @@ async fn upload(store: &DiskStore, id: ClientId, name: &str, plain: &str) -> Ver
         size: plain.len() as u64,
         content_size: 16,
         cksum: 7,
+        digest: [0; 32],
         version: 3,
     };
     store

@@ -239,6 +239,7 @@ async fn a_request_that_fails_spoils_no_other_one() {
             size: 0,
             content_size: 16,
             cksum: 0,
+            digest: [0; 32],
             version: 3,
         };
         store.received(ALICE, received).await
@@ -277,4 +278,91 @@ async fn many_requests_share_transactions_and_all_are_answered() {
             .iter()
             .all(|(name, plain)| *plain == format!("plain {}", &name[1..]))
     );
+}
+
+#[tokio::test]
+async fn older_verified_versions_stay() {
+    let folder = Folder::new();
+    let store = folder.open();
+    register(&store, ALICE, "alice").await;
+    for plain in ["one", "two", "wrong", "three"] {
+        upload(&store, ALICE, "a", plain).await;
+        if plain == "wrong" {
+            remove(&store, "a", None).await;
+        } else {
+            verify(&store, "a", None).await;
+        }
+    }
+    drop(store);
+    drop(folder.open());
+    assert_eq!(folder.verified(), pairs([("a", "three")]));
+    let mut contents: Vec<_> = files(&folder.root.path().join("versions"))
+        .into_iter()
+        .map(|path| fs::read_to_string(path).expect("readable"))
+        .collect();
+    contents.sort();
+    assert_eq!(contents, ["one", "three", "two"]);
+}
+
+#[tokio::test]
+async fn what_nobody_judged_is_pruned_by_age_and_verified_versions_are_not() {
+    let folder = Folder::new();
+    let store = folder.open();
+    register(&store, ALICE, "alice").await;
+    upload(&store, ALICE, "verified", "verified").await;
+    verify(&store, "verified", None).await;
+    // More than one transaction takes.
+    for number in 0..300 {
+        upload(
+            &store,
+            ALICE,
+            &format!("old {number}"),
+            &format!("old {number}"),
+        )
+        .await;
+    }
+    let (day, now) = (
+        std::time::Duration::from_secs(86_400),
+        std::time::SystemTime::now(),
+    );
+    assert_eq!(store.prune_unverified(now - day).await.expect("a store"), 0);
+    assert_eq!(folder.incoming().len(), 300);
+    // All but one are two days old.
+    upload(&store, ALICE, "new", "new").await;
+    let aged = "UPDATE versions SET received_at = received_at - 172800000 WHERE number <= 301";
+    folder.rows().execute(aged, []).expect("rows");
+    assert_eq!(
+        store.prune_unverified(now - day).await.expect("a store"),
+        300
+    );
+    assert_eq!(folder.incoming(), ["new"]);
+    assert_eq!(folder.verified(), pairs([("verified", "verified")]));
+    assert_eq!(verify(&store, "old 7", None).await, Judged::NothingWaiting);
+    drop(store);
+    assert_eq!(files(&folder.root.path().join("versions")).len(), 2);
+    let listed: i64 = folder
+        .rows()
+        .query_row("SELECT count(*) FROM removed", [], |row| row.get(0))
+        .expect("a number");
+    assert_eq!(listed, 0, "done with");
+}
+
+/// Another program may delete rows beside the server: the content goes with the next start.
+#[tokio::test]
+async fn content_of_rows_that_are_gone_goes_with_a_start() {
+    let folder = Folder::new();
+    let store = folder.open();
+    register(&store, ALICE, "alice").await;
+    for plain in ["one", "two"] {
+        upload(&store, ALICE, "a", plain).await;
+        verify(&store, "a", None).await;
+    }
+    drop(store);
+    folder
+        .rows()
+        .execute("DELETE FROM versions WHERE number = 1", [])
+        .expect("a row");
+    drop(folder.open());
+    assert_eq!(files(&folder.root.path().join("versions")).len(), 1);
+    assert_eq!(folder.verified(), pairs([("a", "two")]));
 }
