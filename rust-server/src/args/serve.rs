@@ -1,20 +1,20 @@
-//! The command line: parsed here, then resolved into a [`Config`].
+//! What `serve` is told, resolved into a [`Config`].
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use backup_protocol::Dialect;
 use backup_protocol::dialect::Modifier;
-use backup_server::store::StoreOptions;
 use backup_server::{Config, DialectChoice, Limits, PortInfoError, read_port_info};
 use bytesize::ByteSize;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Parser, Subcommand, ValueEnum, value_parser};
+use clap::{ValueEnum, value_parser};
 use tracing::level_filters::LevelFilter;
 
-use crate::exit;
+use super::Store;
+use super::keeping::Keeping;
 
-const EXAMPLES: &str = "\
+pub(super) const EXAMPLES: &str = "\
 Examples:
   backup-server serve
         port from port.info in this folder, files under ./backup-data
@@ -29,7 +29,7 @@ Examples:
 ";
 
 /// Every dialect and every modifier, for the end of the long help.
-fn dialects() -> String {
+pub(super) fn dialects() -> String {
     let mut text = "Dialects (PROTOCOL.md 10):\n".to_owned();
     for dialect in Dialect::all() {
         text.push_str(&format!("  {:<8} {}\n", dialect.name, dialect.title));
@@ -42,47 +42,6 @@ fn dialects() -> String {
     text
 }
 
-/// A server for the backup protocol: it receives files, and keeps those whose cksum a client
-/// confirms.
-#[derive(Debug, Parser)]
-#[command(version, arg_required_else_help = true, after_help = exit::HELP)]
-pub(crate) struct Args {
-    #[command(subcommand)]
-    pub(crate) command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Command {
-    /// Receive files until SIGINT or SIGTERM.
-    #[command(after_help = format!("{EXAMPLES}\n{}", exit::HELP),
-              after_long_help = format!("{EXAMPLES}\n{}\n{}", dialects(), exit::HELP))]
-    Serve(Serve),
-    /// What the server knows of its clients.
-    #[command(subcommand)]
-    Clients(Clients),
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Clients {
-    /// List all clients: their names, folders, dialects and numbers of files.
-    ///
-    /// The database is read beside a server that runs, or without one, and never changed. An ID is
-    /// shown by its beginning, as in logs: the whole of it is a credential.
-    #[command(after_help = exit::HELP)]
-    Show(ShowClients),
-}
-
-#[derive(Debug, clap::Args)]
-pub(crate) struct ShowClients {
-    /// Folder with the database and the files.
-    #[arg(long, value_name = "DIR", default_value = "backup-data")]
-    pub(crate) data: PathBuf,
-
-    /// Write one JSON document, whose members stay what they are from release to release.
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
 #[derive(Debug, clap::Args)]
 pub(crate) struct Serve {
     /// Where to listen; port 0 chooses a free one. Without it 127.0.0.1, with the port from
@@ -90,9 +49,11 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "HOST:PORT", value_parser = host_and_port)]
     listen: Option<String>,
 
-    /// Folder for the database and the files; created if it is missing.
-    #[arg(long, value_name = "DIR", default_value = "backup-data")]
-    data: PathBuf,
+    #[command(flatten)]
+    store: Store,
+
+    #[command(flatten)]
+    keeping: Keeping,
 
     /// The layout of messages that the clients use: a name, or the path of a dialect file, and
     /// modifiers. With `auto` it is learned from each client's requests, and what they do not show is
@@ -141,26 +102,34 @@ pub(crate) enum LogFormat {
     Json,
 }
 
-/// What the arguments, and the working folder, come to.
+/// What the settings, and the working folder, come to.
 pub(crate) struct Resolved {
     pub(crate) config: Config,
-    /// Something that the operator may not have meant.
-    pub(crate) warning: Option<String>,
+    pub(crate) listen_from: ListenFrom,
+}
+
+/// What said where to listen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ListenFrom {
+    /// The command line, the environment or the configuration file.
+    Setting,
+    /// `port.info` in the working folder.
+    PortInfo,
+    /// Nothing: it is the port of the dialect.
+    Dialect,
 }
 
 impl Serve {
-    /// Looks at `port.info` if the arguments leave the address open (PROTOCOL.md 8.1).
+    /// Looks at `port.info` if the settings leave the address open (PROTOCOL.md 8.1).
     pub(crate) fn resolve(self) -> Result<Resolved, PortInfoError> {
-        let mut warning = None;
-        let listen = match self.listen {
-            Some(listen) => listen,
+        let (listen, listen_from) = match self.listen {
+            Some(listen) => (listen, ListenFrom::Setting),
             None => {
-                let port = read_port_info(Path::new("."))?.unwrap_or_else(|| {
-                    let port = self.dialect.default_port();
-                    warning = Some(format!("no port.info in this folder: using port {port}"));
-                    port
-                });
-                format!("127.0.0.1:{port}")
+                let (port, from) = match read_port_info(Path::new("."))? {
+                    Some(port) => (port, ListenFrom::PortInfo),
+                    None => (self.dialect.default_port(), ListenFrom::Dialect),
+                };
+                (format!("127.0.0.1:{port}"), from)
             }
         };
         let limits = Limits {
@@ -173,12 +142,12 @@ impl Serve {
         Ok(Resolved {
             config: Config {
                 listen,
-                data: self.data,
+                data: self.store.data,
                 dialect: self.dialect,
-                store: StoreOptions::default(),
+                store: self.keeping.options(),
                 limits,
             },
-            warning,
+            listen_from,
         })
     }
 }
