@@ -43,6 +43,10 @@ impl<S: Store> Shared<S> {
             observer(event());
         }
     }
+
+    pub(crate) fn store(&self) -> &S {
+        &self.store
+    }
 }
 
 /// One connection, before it is served.
