@@ -25,30 +25,33 @@ use crate::tap::Flip;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
-    /// Every cell ran and passed.
+    /// Everything ran and passed.
     Passed = 0,
-    /// A cell failed, or an entry of `impossible.toml` is stale.
+    /// A case or a cell failed, or a failure that was written down is stale.
     Failed = 1,
     /// The command line cannot be understood.
     Usage = 2,
-    /// A peer could not be started.
+    /// A peer could not be reached or started.
     NotStarted = 3,
-    /// No cell ran.
+    /// No case or cell ran.
     NothingRan = 4,
     /// The harness itself is at fault.
     Ours = 5,
+    /// A case passed that the file of expected failures says to fail.
+    UnexpectedPass = 6,
     /// Interrupted by a signal.
     Interrupted = 130,
 }
 
 const EXIT_CODES: &str = "\
 Exit codes:
-    0  every cell ran and passed
-    1  a cell failed, or an entry of impossible.toml is stale
+    0  everything passed
+    1  a case or cell failed, or a written-down failure is stale
     2  the command line cannot be understood
-    3  a peer could not be started
-    4  no cell ran
+    3  a peer could not be reached or started
+    4  no case or cell ran
     5  the harness itself is at fault
+    6  a case passed that was expected to fail
   130  interrupted";
 
 /// Plays every backup client against every backup server and looks at every byte.
@@ -435,6 +438,7 @@ mod tests {
             Exit::NotStarted,
             Exit::NothingRan,
             Exit::Ours,
+            Exit::UnexpectedPass,
             Exit::Interrupted,
         ] {
             let number = format!("{:>5}  ", exit as u8);

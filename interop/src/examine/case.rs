@@ -24,3 +24,29 @@ pub(crate) struct About {
     /// What the program has to do, in one sentence.
     pub(crate) expects: &'static str,
 }
+
+/// All cases of one role.
+pub(crate) struct Table<S: 'static> {
+    /// The least that a program has to do for an examination to make sense. It runs first; quietly after each
+    /// case that failed; and, as `last`, at the end.
+    pub(crate) first: Case<S>,
+    /// What is said of the same at the end.
+    pub(crate) last: About,
+    pub(crate) chapters: &'static [&'static [Case<S>]],
+}
+
+impl<S: 'static> Table<S> {
+    /// The cases between the first and the last.
+    pub(crate) fn cases(&self) -> impl Iterator<Item = &'static Case<S>> + use<S> {
+        self.chapters.iter().flat_map(|chapter| chapter.iter())
+    }
+
+    /// Every case in the order in which it runs.
+    pub(crate) fn abouts(&self) -> impl Iterator<Item = About> {
+        let between = self.cases().map(|case| case.about);
+        [self.first.about]
+            .into_iter()
+            .chain(between)
+            .chain([self.last])
+    }
+}

@@ -1,4 +1,18 @@
 //! The examination of one program, a server or a client, by cases.
+//!
+//! | module | what it knows |
+//! |---|---|
+//! | `case`, `event` | what a case is; what happens in a run, for every report |
+//! | `select`, `expected` | which cases run; which of them are known to fail |
+//! | `run` | running a table of cases on a bench, whatever is on it |
+//! | `finding` | the judge's findings as events, with the bytes they are about |
+//! | `options`, `folder` | what all examinations are told; where their logs go |
 
 pub(crate) mod case;
 pub(crate) mod event;
+pub(crate) mod expected;
+pub(crate) mod finding;
+pub(crate) mod folder;
+pub(crate) mod options;
+pub(crate) mod run;
+pub(crate) mod select;

@@ -225,7 +225,8 @@ fn close(plan: &Plan, job: &Job, report: &mut CellReport, finished: Finished) {
 
 fn outcome(stop: Option<Stop>, failed: bool) -> Outcome {
     match stop {
-        Some(Stop::Ours(reason)) => Outcome::Error(reason),
+        // No scenario skips.
+        Some(Stop::Ours(reason) | Stop::Skip(reason)) => Outcome::Error(reason),
         Some(Stop::NotStarted(reason)) => Outcome::NotStarted(reason),
         Some(Stop::Failed) => Outcome::Failed,
         None if failed => Outcome::Failed,
