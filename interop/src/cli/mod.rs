@@ -3,6 +3,7 @@
 mod list;
 mod matrix;
 mod places;
+mod server;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -62,6 +63,9 @@ enum Command {
     /// Run every scenario with every pair of peers in every dialect
     #[command(after_help = EXIT_CODES)]
     Matrix(Box<matrix::Arguments>),
+    /// Examine a server by cases, byte by byte
+    #[command(after_help = EXIT_CODES)]
+    Server(Box<server::Arguments>),
     /// Play a scripted peer, to examine the examiner
     #[command(hide = true, subcommand)]
     Play(Box<Play>),
@@ -88,6 +92,7 @@ pub fn main() -> ExitCode {
 fn run(arguments: Arguments) -> ExitCode {
     let result = match arguments.command {
         Command::Matrix(arguments) => matrix::run(*arguments),
+        Command::Server(arguments) => server::run(&arguments),
         Command::List(arguments) => list::run(&arguments),
         Command::Play(play) => return ExitCode::from(play::run(*play)),
     };

@@ -7,6 +7,9 @@
 //! | `run` | running a table of cases on a bench, whatever is on it |
 //! | `finding` | the judge's findings as events, with the bytes they are about |
 //! | `options`, `folder` | what all examinations are told; where their logs go |
+//! | `subject` | the server under examination, as a program that is started and stopped |
+//! | `server` | the cases of a server, and the scripted client that asks them |
+//! | `plain` | the plainest report |
 
 pub(crate) mod case;
 pub(crate) mod event;
@@ -14,5 +17,8 @@ pub(crate) mod expected;
 pub(crate) mod finding;
 pub(crate) mod folder;
 pub(crate) mod options;
+pub(crate) mod plain;
 pub(crate) mod run;
 pub(crate) mod select;
+pub(crate) mod server;
+pub(crate) mod subject;
