@@ -1,9 +1,11 @@
 //! The command `backup-interop`: its arguments, and its exit codes. One file a subcommand.
 
+mod explain;
 mod list;
 mod matrix;
 mod places;
 mod report;
+mod server;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -63,11 +65,16 @@ enum Command {
     /// Run every scenario with every pair of peers in every dialect
     #[command(after_help = EXIT_CODES)]
     Matrix(Box<matrix::Arguments>),
+    /// Examine a server by cases, byte by byte
+    #[command(after_help = EXIT_CODES)]
+    Server(Box<server::Arguments>),
     /// Play a scripted peer, to examine the examiner
     #[command(hide = true, subcommand)]
     Play(Box<Play>),
-    /// List scenarios, peers and dialects
+    /// List cases, scenarios, peers and dialects
     List(list::Arguments),
+    /// Say what a case does and expects
+    Explain(explain::Arguments),
     /// Render a saved run again
     Report(report::Arguments),
 }
@@ -91,7 +98,9 @@ pub fn main() -> ExitCode {
 fn run(arguments: Arguments) -> ExitCode {
     let result = match arguments.command {
         Command::Matrix(arguments) => matrix::run(*arguments),
+        Command::Server(arguments) => server::run(&arguments),
         Command::List(arguments) => list::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
         Command::Play(play) => return ExitCode::from(play::run(*play)),
     };

@@ -243,8 +243,12 @@ impl<'a, B: Bench> Runner<'a, B> {
         };
         let unreachable = matches!(tried.finished.stop, Some(Stop::NotStarted(_)));
         let case_folder = folder::of_case(about.id);
-        let relative =
-            |paths: &[PathBuf]| paths.iter().map(|path| case_folder.join(path)).collect();
+        let in_run = |path: &PathBuf| {
+            let path = case_folder.join(path);
+            let inside = path.strip_prefix(&self.plan.folder).map(Path::to_owned);
+            inside.unwrap_or(path)
+        };
+        let relative = |paths: &[PathBuf]| paths.iter().map(in_run).collect();
         let mut ended = CaseEnded {
             case: about.id.into(),
             section: about.section.into(),

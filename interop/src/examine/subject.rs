@@ -16,7 +16,12 @@ pub(crate) use launch::{CommandLine, PeerFile};
 pub(crate) trait Launch: Send + Sync {
     /// Starts it and waits until it accepts connections. `output` is where its output goes, without `.stdout` and
     /// `.stderr`.
-    fn launch(&self, work: &Path, output: &Path, deadline: Instant) -> Result<Box<dyn Launched>, String>;
+    fn launch(
+        &self,
+        work: &Path,
+        output: &Path,
+        deadline: Instant,
+    ) -> Result<Box<dyn Launched>, String>;
 }
 
 /// A server that was started.
@@ -82,7 +87,8 @@ impl Subject {
         if let Some(running) = state.running.as_ref().filter(|it| it.ended().is_none()) {
             return Ok(running.address());
         }
-        let ours = |error: std::io::Error| Stop::Ours(format!("{}: {error}", self.folder.display()));
+        let ours =
+            |error: std::io::Error| Stop::Ours(format!("{}: {error}", self.folder.display()));
         std::fs::create_dir_all(&state.work).map_err(ours)?;
         let number = self.starts.fetch_add(1, Ordering::SeqCst) + 1;
         let output = self.folder.join(format!("server-{number}"));

@@ -86,8 +86,8 @@ impl Link {
         let unreachable = |error: io::Error| {
             Stop::NotStarted(format!("no connection to {}: {error}", self.address))
         };
-        let stream = TcpStream::connect_timeout(&self.address, self.terms.patience)
-            .map_err(unreachable)?;
+        let stream =
+            TcpStream::connect_timeout(&self.address, self.terms.patience).map_err(unreachable)?;
         stream.set_nodelay(true).map_err(unreachable)?;
         stream
             .set_write_timeout(Some(self.terms.patience))
@@ -108,11 +108,7 @@ impl Link {
         let state = &mut *state;
         // What is there already came before these bytes.
         self.take_what_is_there(state);
-        state
-            .record
-            .requests
-            .sent
-            .push(bytes, self.next(), false);
+        state.record.requests.sent.push(bytes, self.next(), false);
         if let Some(stream) = &mut state.stream {
             let _ = stream.write_all(bytes);
         }
@@ -259,7 +255,10 @@ impl Link {
         if state.record.responses.sent.end.is_some() {
             return Came::End;
         }
-        let left = self.terms.deadline.saturating_duration_since(Instant::now());
+        let left = self
+            .terms
+            .deadline
+            .saturating_duration_since(Instant::now());
         let patience = patience.min(left);
         let Some(stream) = &mut state.stream else {
             return Came::Nothing;

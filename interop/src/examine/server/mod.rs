@@ -39,8 +39,6 @@ pub(crate) struct ServerBench {
     dialect: Arc<Dialect>,
     slow: f64,
     keep: bool,
-    /// Of the run.
-    folder: PathBuf,
 }
 
 impl ServerBench {
@@ -57,7 +55,6 @@ impl ServerBench {
             dialect,
             slow,
             keep,
-            folder,
         }
     }
 
@@ -111,9 +108,9 @@ impl Bench for ServerBench {
         let (mut judged, _) = judge::judge_server(&case);
         judged.sort_by_key(|finding| finding.order);
         let side = Side::Server;
-        let events = judged.iter().map(|found| {
-            finding::event_of(found, about.level, &self.dialect, &recording, side)
-        });
+        let events = judged
+            .iter()
+            .map(|found| finding::event_of(found, about.level, &self.dialect, &recording, side));
         let mut findings: Vec<_> = events.chain(setting.findings).collect();
         if let Some(how) = setting.subject.take_crash() {
             let expected = "the server goes on running";

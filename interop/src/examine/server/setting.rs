@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
-use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
@@ -63,15 +62,18 @@ impl Setting {
         &self.terms.dialect
     }
 
-    pub(crate) fn patience(&self) -> Duration {
-        self.terms.patience
-    }
-
     /// A new connection.
     pub(crate) fn connect(&mut self) -> Step<Link> {
         let link = Link::open(self.terms.clone(), self.subject.address()?)?;
         self.links.push(link.clone());
         Ok(link)
+    }
+
+    /// A new connection, after the end of another: a server may serve one at a time.
+    pub(crate) fn connect_after(&mut self, link: &Link) -> Step<Link> {
+        link.end()?;
+        link.closed()?;
+        self.connect()
     }
 
     /// A name that no other case uses.
@@ -99,7 +101,13 @@ impl Setting {
     }
 
     /// A 1103 with this content; where the dialect has packets, the only one.
-    pub(crate) fn file(&self, client: &Client, name: &[u8], content: &[u8], plain: usize) -> Message {
+    pub(crate) fn file(
+        &self,
+        client: &Client,
+        name: &[u8],
+        content: &[u8],
+        plain: usize,
+    ) -> Message {
         let size = u32::try_from(content.len()).unwrap_or(u32::MAX);
         let values = self
             .file_values(client, name, size, plain)
@@ -311,9 +319,7 @@ impl Setting {
     /// The folder in which the server keeps its files.
     pub(crate) fn work(&self) -> Step<PathBuf> {
         let needed = "it looks into the server's folder, which needs --cmd or --peer";
-        self.subject
-            .work()
-            .ok_or_else(|| Stop::Skip(needed.into()))
+        self.subject.work().ok_or_else(|| Stop::Skip(needed.into()))
     }
 
     /// Whether a file of this content lies anywhere in the server's folder.

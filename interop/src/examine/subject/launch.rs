@@ -66,8 +66,12 @@ impl Launch for CommandLine {
             environment: BTreeMap::new(),
             output: output.to_owned(),
         };
-        let process = Process::start(&order)
-            .map_err(|e| format!("'{}' cannot be started: {e}", order.program.to_string_lossy()))?;
+        let process = Process::start(&order).map_err(|e| {
+            format!(
+                "'{}' cannot be started: {e}",
+                order.program.to_string_lossy()
+            )
+        })?;
         let address = SocketAddr::from(([127, 0, 0, 1], port));
         while !accepts(address) {
             // Waiting for its end is what paces the connections.
@@ -135,7 +139,10 @@ impl Launch for PeerFile {
         };
         let (process, address) = Process::start_and_await(&order, &self.peer.ready, deadline)
             .map_err(|error| format!("{}: {error}", self.peer.name))?;
-        let resolved = address.to_socket_addrs().ok().and_then(|mut all| all.next());
+        let resolved = address
+            .to_socket_addrs()
+            .ok()
+            .and_then(|mut all| all.next());
         let address =
             resolved.ok_or_else(|| format!("{}: '{address}' is no address", self.peer.name))?;
         Ok(Box::new(Program { process, address }))
