@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help setup build release bindings cpp-client fmt fmt-check lint arrows test test-rust test-python test-cpp \
-	crash interop readme-matrix ci vectors vectors-check clean
+	crash interop readme-matrix ci vectors vectors-check cases clean
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -88,6 +88,10 @@ crash: ## kills, power cuts, a full disk, errors of every operation (KILLS=2000 
 interop: build ## the matrix: every client against every server, every byte looked at
 	target/release/backup-interop matrix
 	@$(PY) scripts/check_readme.py target/release
+
+cases: ## write docs/CASES.md again from the examiner's tables
+	cargo run --quiet --locked -p backup-interop -- list --markdown > docs/CASES.md.new
+	mv docs/CASES.md.new docs/CASES.md
 
 readme-matrix: build ## play the matrix and write it into README.md
 	target/release/backup-interop matrix | $(PY) scripts/write_matrix.py

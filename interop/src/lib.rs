@@ -14,6 +14,7 @@
 //! | `peer`, `process`, `store` | the programs, and the server's folder |
 //! | `scenarios`, `cell` | what happens in a cell of the matrix |
 //! | `play` | scripted peers with faults, to examine the examiner |
+//! | `examine` | the examination of one program, by cases |
 //! | `matrix`, `wire_log`, `report`, `cli` | running the cells and telling of them |
 //!
 //! The judge sees bytes alone; the tap knows nothing of right and wrong.
@@ -21,6 +22,7 @@
 mod cell;
 mod cli;
 mod dialect;
+mod examine;
 mod frame;
 mod glob;
 mod impossible;

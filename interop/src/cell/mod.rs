@@ -51,6 +51,8 @@ pub(crate) enum Stop {
     Failed,
     /// A program could not be started.
     NotStarted(String),
+    /// What is needed is not there, which is nobody's fault; an examination skips its case then.
+    Skip(String),
     /// The harness itself is at fault.
     Ours(String),
 }

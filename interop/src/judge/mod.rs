@@ -149,6 +149,11 @@ pub(crate) fn judge(case: &Case<'_>) -> Judgement {
     }
 }
 
+/// Judges the server alone, where the examiner itself is the client.
+pub(crate) fn judge_server(case: &Case<'_>) -> (Vec<Finding>, Vec<Upload>) {
+    server::judge(case)
+}
+
 /// The requests that a run has sent so far, by their codes alone; a file counts once, however many
 /// packets it has.
 pub(crate) fn course(case: &Case<'_>, run: usize) -> Vec<Kind> {
