@@ -14,11 +14,14 @@ CASES = ["server/sanity/first", "server/registration/name-taken", "server/cksum/
 
 def main() -> int:
     arguments = sys.argv[1:]
-    if arguments == ["list"]:
-        print("Scenarios\n  matrix/first-backup  6.1  a new client backs up a file\nCases")
+    if arguments[:2] == ["list", "--peers"]:
+        assert Path(arguments[2]).is_dir()
+        print("Cases of a server (level, PROTOCOL.md section, what happens)")
         print("\n".join(f"  {case:40} must  what it does" for case in CASES))
-        print("  client/sanity/first                      must  what it does")
-        return 0
+        print("Cases of a client\n  client/sanity/first                      must  what it does")
+        print("Scenarios\n  matrix/first-backup  6.1  a new client backs up a file")
+        print("no peers", file=sys.stderr)
+        return 2
     with Path(os.environ["FAKE_CALLS"]).open("a") as calls:
         print(json.dumps(arguments), file=calls)
     run = json.loads(os.environ.get("FAKE_RUN", "{}"))
