@@ -31,7 +31,8 @@ def main() -> int:
     values = dict(itertools.pairwise(arguments))
     folder = Path(values["--keep"])
     chosen = [value for name, value in itertools.pairwise(arguments) if name == "--case"] or CASES
-    (folder / "wire.txt").write_text("03 35 08 the wire log\n")
+    (folder / "wire.txt").write_text("03 35 08 the wire log\n" + "." * 10000)
+    (folder / "out.txt").write_text("." * 10000 + "\nthe last line\n")
     events = [{"event": "run-started", "format": 1, "role": arguments[0]}]
     for case in [*chosen, *run.get("more", [])]:
         verdict = run.get(case, "pass")
@@ -68,7 +69,7 @@ def main() -> int:
                 "tries": 1,
                 "findings": [] if verdict in ("pass", "skip", "xpass") else [finding],
                 "wire_logs": ["wire.txt"],
-                "output": [],
+                "output": ["out.txt"],
                 "again": f"backup-interop server --case {case}",
             }
         )

@@ -62,6 +62,10 @@ def test_a_failure_says_what_the_examiner_says(pytester: pytest.Pytester, fake: 
             "*again     backup-interop server --case server/cksum/value",
             "*-- Captured wire.txt call --*",
             "03 35 08 the wire log",
+            "(2022 more characters in */wire.txt)",
+            "*-- Captured out.txt call --*",
+            "the last line",
+            "(8015 more characters in */out.txt)",
         ]
     )
     assert 'name="artefact"' in (pytester.path / "report.xml").read_text()
