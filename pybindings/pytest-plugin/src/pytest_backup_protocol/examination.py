@@ -194,14 +194,18 @@ class Run:
             with FileLock(folder.parent / f"{folder.name}.lock"):
                 if not failure.is_file():
                     failure.write_text(_examine(session, folder), encoding="utf-8")
-            # What kept it from judging is said by every case, and not tried again by each.
             if said := failure.read_text(encoding="utf-8"):
+                # Once is enough: what kept it from judging is the same for all cases.
+                if session.stash.get(_SAID, False):
+                    pytest.skip("not judged")
+                session.stash[_SAID] = True
                 raise BackupProtocolError(said)
             run = session.stash[_RUN] = cls(folder)
         return run
 
 
 _RUN = pytest.StashKey[Run]()
+_SAID = pytest.StashKey[bool]()
 
 
 def _folder(config: pytest.Config) -> Path:
