@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help setup build release bindings cpp-client fmt fmt-check lint arrows test test-rust test-python test-cpp \
-	crash interop readme-matrix ci vectors vectors-check cases clean
+	crash interop readme-matrix ci vectors vectors-check cases programs wheel wheel-smoke bench-python docs-python clean
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -32,11 +32,25 @@ $(VENV)/.ready: scripts/requirements.txt vectors/requirements.txt vectors/requir
 
 # --- build --------------------------------------------------------------------------------------
 
-build: setup bindings cpp-client ## build everything: the Rust programs (release), the bindings, the C++ reference
+build: programs bindings cpp-client ## build everything: the Rust programs (release), the bindings, the C++ reference
+
+programs: setup ## build the three Rust programs (release)
 	cargo build --release --locked -p backup-server -p backup-client -p backup-interop
 
-bindings: $(VENV)/.ready ## build the Python bindings into the venv
+bindings: $(VENV)/.ready ## build the Python bindings and their pytest plugin into the venv
 	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(VENV)/bin/maturin develop --quiet --release --locked -m pybindings/Cargo.toml
+	$(PY) -m pip install --quiet --no-deps --no-build-isolation --force-reinstall pybindings/pytest-plugin
+
+wheel: $(VENV)/.ready ## build the wheels, with the programs in them, and the source archive into target/wheels
+	scripts/build-wheel.sh
+
+wheel-smoke: wheel ## install the wheels into an empty venv and use them
+	scripts/smoke-wheel.sh target/wheels
+
+docs-python: bindings ## write the API reference of the bindings into target/doc/python
+	$(VENV)/bin/pdoc -o target/doc/python backup_protocol \
+		backup_protocol.aio backup_protocol.aliases backup_protocol.errors backup_protocol.programs backup_protocol.proxy \
+		backup_protocol.scripted backup_protocol.strategies pytest_backup_protocol.fixtures
 
 cpp-client: setup ## build the C++ reference client
 	$(MAKE) --no-print-directory -C $(CPP_CLIENT)
@@ -55,7 +69,8 @@ lint: setup arrows ## clippy, ruff, mypy, and the direction of dependencies
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	$(VENV)/bin/ruff check --quiet $(PYTHON_FOLDERS)
 	cd $(PY_SERVER) && $(CURDIR)/$(VENV)/bin/mypy
-	cd pybindings && $(CURDIR)/$(VENV)/bin/mypy
+	cd pybindings && $(CURDIR)/$(VENV)/bin/mypy && $(CURDIR)/$(VENV)/bin/pyright --pythonpath $(CURDIR)/$(PY)
+	cd pybindings/pytest-plugin && $(CURDIR)/$(VENV)/bin/mypy
 	cd vectors && $(CURDIR)/$(VENV)/bin/mypy --config-file pyproject.toml generate *.py
 
 arrows: ## check that no part depends on one that it must not know
@@ -67,9 +82,14 @@ test-rust: setup
 	if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --workspace --locked; else cargo test --workspace --locked; fi
 	cargo test --workspace --locked --doc
 
-test-python: setup bindings
+test-python: export BACKUP_PROTOCOL_BIN := $(CURDIR)/target/release
+test-python: setup programs bindings wheel-smoke
 	cd $(PY_SERVER) && $(CURDIR)/$(PY) -m pytest -q
 	cd pybindings && $(CURDIR)/$(PY) -m pytest -q
+	cd pybindings/pytest-plugin && $(CURDIR)/$(PY) -m pytest -q
+
+bench-python: bindings ## the bindings beside pycryptodome, zlib and struct, as ratios
+	$(PY) pybindings/bench/bench.py
 
 test-cpp: setup
 	$(MAKE) --no-print-directory -C $(CPP_CLIENT) test

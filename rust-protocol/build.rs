@@ -8,6 +8,7 @@ use std::{env, fs, io};
 fn main() -> io::Result<()> {
     let root = env::var("CARGO_MANIFEST_DIR").map_err(io::Error::other)?;
     let out = env::var("OUT_DIR").map_err(io::Error::other)?;
+    // A link in the repository, and a folder in an archive of this crate, which has nothing outside of it.
     let folder = fs::canonicalize(Path::new(&root).join("dialects"))?;
     println!("cargo::rerun-if-changed={}", folder.display());
     let order = fs::read_to_string(folder.join("order.txt"))?;

@@ -78,11 +78,11 @@ def readme_examples() -> list[str]:
     return re.findall(r"```pycon\n(.*?)```", (PACKAGE / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)
 
 
-def test_the_readme_has_six_examples() -> None:
-    assert len(readme_examples()) == 6
+def test_the_readme_has_nine_examples() -> None:
+    assert len(readme_examples()) == 9
 
 
-@pytest.mark.parametrize("number", range(6))
+@pytest.mark.parametrize("number", range(9))
 def test_readme(number: int, seed_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("report.txt").write_bytes(b"123456789")

@@ -14,11 +14,14 @@ CASES = ["server/sanity/first", "server/registration/name-taken", "server/cksum/
 
 def main() -> int:
     arguments = sys.argv[1:]
-    if arguments == ["list"]:
-        print("Scenarios\n  matrix/first-backup  6.1  a new client backs up a file\nCases")
+    if arguments[:2] == ["list", "--peers"]:
+        assert Path(arguments[2]).is_dir()
+        print("Cases of a server (level, PROTOCOL.md section, what happens)")
         print("\n".join(f"  {case:40} must  what it does" for case in CASES))
-        print("  client/sanity/first                      must  what it does")
-        return 0
+        print("Cases of a client\n  client/sanity/first                      must  what it does")
+        print("Scenarios\n  matrix/first-backup  6.1  a new client backs up a file")
+        print("no peers", file=sys.stderr)
+        return 2
     with Path(os.environ["FAKE_CALLS"]).open("a") as calls:
         print(json.dumps(arguments), file=calls)
     run = json.loads(os.environ.get("FAKE_RUN", "{}"))
@@ -28,7 +31,8 @@ def main() -> int:
     values = dict(itertools.pairwise(arguments))
     folder = Path(values["--keep"])
     chosen = [value for name, value in itertools.pairwise(arguments) if name == "--case"] or CASES
-    (folder / "wire.txt").write_text("03 35 08 the wire log\n")
+    (folder / "wire.txt").write_text("03 35 08 the wire log\n" + "." * 10000)
+    (folder / "out.txt").write_text("." * 10000 + "\nthe last line\n")
     events = [{"event": "run-started", "format": 1, "role": arguments[0]}]
     for case in [*chosen, *run.get("more", [])]:
         verdict = run.get(case, "pass")
@@ -65,7 +69,7 @@ def main() -> int:
                 "tries": 1,
                 "findings": [] if verdict in ("pass", "skip", "xpass") else [finding],
                 "wire_logs": ["wire.txt"],
-                "output": [],
+                "output": ["out.txt"],
                 "again": f"backup-interop server --case {case}",
             }
         )

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+import tempfile
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,8 +20,9 @@ from filelock import FileLock
 # `backup-interop` ends with these when it has judged the program; everything else is no judgement.
 _JUDGED = {0, 1, 6}
 
-# Of a wire log, so much is attached; the rest is in the file.
+# Of a wire log the first characters are attached, and of the program's output the last; the rest is in the files.
 _SHOWN = 8000
+_SHOWN_OUTPUT = 2000
 
 _CASE = r"\b{role}/[a-z0-9-]+/[a-z0-9-]+(?![a-z0-9/-])"
 
@@ -70,11 +72,13 @@ class Examination(pytest.Collector):
         """One item a case, in the order in which they run, and one for what belongs to none."""
         role = self.config.option.backup_role
         try:
-            listed = _run([str(program("backup-interop")), "list"])
+            with tempfile.TemporaryDirectory() as nothing:
+                # It lists peers as well, and none need be here.
+                listed = _run([str(program("backup-interop")), "list", "--peers", nothing])
         except ProgramNotFoundError as error:
             raise self.CollectError(str(error)) from None
         cases = list(dict.fromkeys(re.findall(_CASE.format(role=role), listed.stdout)))
-        # What else it lists may not be there where only the program is installed.
+        # It ends with a complaint that there are no peers, after the cases.
         if not cases:
             raise self.CollectError(f"backup-interop lists no cases for a {role}:\n{listed.stdout}{listed.stderr}")
         globs = self.config.option.backup_case
@@ -106,16 +110,21 @@ class CaseItem(pytest.Item):
         if verdict in ("warn", "flaky"):
             warnings.warn(BackupConformanceWarning(str(NotAsSpecifiedError(event, run.folder))), stacklevel=1)
         elif verdict != "pass":
-            self._attach(run, [*event["wire_logs"], *event["output"]])
+            for log in event["wire_logs"]:
+                self._attach(run.folder, log, slice(_SHOWN))
+            for log in event["output"]:
+                # The program prints for all cases into one file, and the last lines are this one's at best.
+                self._attach(run.folder, log, slice(-_SHOWN_OUTPUT, None))
             raise NotAsSpecifiedError(event, run.folder)
 
-    def _attach(self, run: Run, logs: list[str]) -> None:
-        for log in logs:
-            path = run.folder / log
-            if path.is_file():
-                text = path.read_text(encoding="utf-8", errors="replace")
-                cut = "" if len(text) <= _SHOWN else f"\n... {len(text) - _SHOWN} more characters in {path}"
-                self.add_report_section("call", log, text[:_SHOWN] + cut)
+    def _attach(self, folder: Path, log: str, shown: slice) -> None:
+        path = folder / log
+        if not path.is_file():
+            return
+        text = path.read_text(encoding="utf-8", errors="replace")
+        part = text[shown]
+        more = f"\n({len(text) - len(part)} more characters in {path})\n" if len(part) < len(text) else ""
+        self.add_report_section("call", log, part + more)
 
     def repr_failure(
         self,
@@ -185,14 +194,18 @@ class Run:
             with FileLock(folder.parent / f"{folder.name}.lock"):
                 if not failure.is_file():
                     failure.write_text(_examine(session, folder), encoding="utf-8")
-            # What kept it from judging is said by every case, and not tried again by each.
             if said := failure.read_text(encoding="utf-8"):
+                # Once is enough: what kept it from judging is the same for all cases.
+                if session.stash.get(_SAID, False):
+                    pytest.skip("not judged")
+                session.stash[_SAID] = True
                 raise BackupProtocolError(said)
             run = session.stash[_RUN] = cls(folder)
         return run
 
 
 _RUN = pytest.StashKey[Run]()
+_SAID = pytest.StashKey[bool]()
 
 
 def _folder(config: pytest.Config) -> Path:
