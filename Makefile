@@ -84,6 +84,7 @@ vectors-check: $(VENV)/.ready ## fail if the vectors differ from what the genera
 interop: build ## the matrix: every client against every server, every byte looked at
 	target/release/backup-interop matrix
 	@$(PY) scripts/check_readme.py target/release
+	@$(PY) scripts/check_operating.py target/release
 
 readme-matrix: build ## play the matrix and write it into README.md
 	target/release/backup-interop matrix | $(PY) scripts/write_matrix.py
