@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help setup build release bindings cpp-client fmt fmt-check lint arrows test test-rust test-python test-cpp \
-	interop readme-matrix ci vectors vectors-check clean
+	crash interop readme-matrix ci vectors vectors-check clean
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -81,6 +81,10 @@ vectors-check: $(VENV)/.ready ## fail if the vectors differ from what the genera
 	$(PY) vectors/check.py
 	$(PY) vectors/confirm.py
 
+crash: ## kills, power cuts, a full disk, errors of every operation (KILLS=2000 for more of them)
+	cargo test --locked -p backup-server --features failpoints --test crash -- --nocapture
+	SEEDS=$${SEEDS:-40} cargo test --locked -p backup-server --lib store::tests::power -- --nocapture
+
 interop: build ## the matrix: every client against every server, every byte looked at
 	target/release/backup-interop matrix
 	@$(PY) scripts/check_readme.py target/release
@@ -89,7 +93,7 @@ interop: build ## the matrix: every client against every server, every byte look
 readme-matrix: build ## play the matrix and write it into README.md
 	target/release/backup-interop matrix | $(PY) scripts/write_matrix.py
 
-ci: fmt-check lint test interop ## what CI runs
+ci: fmt-check lint test crash interop ## what CI runs
 
 clean: ## remove everything that was built
 	cargo clean

@@ -34,6 +34,10 @@ impl<S: Store> Shared<S> {
             store: Arc::new(store),
         }
     }
+
+    pub(crate) fn store(&self) -> &S {
+        &self.store
+    }
 }
 
 /// One connection, before it is served.

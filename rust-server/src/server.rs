@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -83,6 +84,7 @@ impl Server {
         let slots = Arc::new(Semaphore::new(limits.max_connections));
         let (stop, stopped) = watch::channel(false);
         let mut connections = JoinSet::new();
+        let pruning = tokio::spawn(prune(Arc::clone(&shared)));
         let mut shutdown = pin!(shutdown);
         loop {
             tokio::select! {
@@ -101,6 +103,9 @@ impl Server {
             }
         }
         drop(listener);
+        pruning.abort();
+        // It ends at once, and with it its hold on the store.
+        let _ = pruning.await;
         info!(connections = connections.len(), "stopping");
         let _ = stop.send(true);
         let finish = async {
@@ -123,6 +128,28 @@ impl Server {
             error!("the store did not close in order");
         }
         debug!("stopped");
+    }
+}
+
+/// How often it is looked for versions that nobody has judged.
+const PRUNING: Duration = Duration::from_secs(3600);
+
+/// Removes versions that were never judged once they are old, at start and then every hour.
+async fn prune(shared: Arc<Shared<DiskStore>>) {
+    let Some(age) = shared.config.store.keep_unverified else {
+        return;
+    };
+    let mut hours = tokio::time::interval(PRUNING);
+    loop {
+        hours.tick().await;
+        let Some(older_than) = SystemTime::now().checked_sub(age) else {
+            continue;
+        };
+        match shared.store().prune_unverified(older_than).await {
+            Ok(0) => {}
+            Ok(removed) => info!(removed, "removed versions that nobody has judged"),
+            Err(error) => warn!(%error, "cannot remove versions that nobody has judged"),
+        }
     }
 }
 

@@ -76,6 +76,45 @@ fn half_an_upload_does_not_outlive_a_restart() {
     assert!(data.verified().is_empty());
 }
 
+#[test]
+fn unjudged_versions_end_after_the_time_that_is_set() {
+    let data = Data::new();
+    let server = Server::start(data.path(), seed(), &[]);
+    let mut client = Client::ready(&server, "alice");
+    client.send_file("judged.txt", b"judged");
+    client.right("judged.txt");
+    let mut client = client.again(&server);
+    client.send_file("old.txt", b"old");
+    let mut other = Client::ready(&server, "bob");
+    other.send_file("new.txt", b"new");
+    server.kill();
+    let rows = rusqlite::Connection::open(data.path().join("backup.db")).expect("rows");
+    // Two days ago, as far as the database knows.
+    let aged = "UPDATE versions SET received_at = received_at - 172800000 WHERE number < 3";
+    assert_eq!(rows.execute(aged, []).expect("rows"), 2);
+    drop(rows);
+
+    // Neither the default nor `never` ends them.
+    for options in [&[][..], &["--keep-unverified", "never"]] {
+        let server = Server::start(data.path(), seed(), options);
+        server.terminate();
+        server.end();
+        assert_eq!(data.incoming().len(), 2);
+    }
+    let server = Server::start(data.path(), seed(), &["--keep-unverified", "1day"]);
+    common::wait_for("the old one to end", || {
+        (data.incoming().len() == 1).then_some(())
+    });
+    assert_eq!(data.incoming(), [b"new"]);
+    assert_eq!(data.verified(), [("judged.txt".into(), b"judged".to_vec())]);
+    server.terminate();
+    let (_, log) = server.end();
+    assert!(
+        log.contains("removed versions that nobody has judged"),
+        "{log}"
+    );
+}
+
 /// Kills the server in the middle of a stream of uploads, over and over, and compares what is on
 /// disk with what was answered.
 #[test]

@@ -1,5 +1,6 @@
 //! The command line, with what environment and configuration file add to it.
 
+mod keeping;
 mod layers;
 mod serve;
 mod verbs;

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use backup_protocol::Dialect;
 use backup_protocol::dialect::Modifier;
-use backup_server::store::StoreOptions;
 use backup_server::{Config, DialectChoice, Limits, PortInfoError, read_port_info};
 use bytesize::ByteSize;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -13,6 +12,7 @@ use clap::{ValueEnum, value_parser};
 use tracing::level_filters::LevelFilter;
 
 use super::Store;
+use super::keeping::Keeping;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -51,6 +51,9 @@ pub(crate) struct Serve {
 
     #[command(flatten)]
     store: Store,
+
+    #[command(flatten)]
+    keeping: Keeping,
 
     /// The layout of messages that the clients use: a name, or the path of a dialect file, and
     /// modifiers. With `auto` it is learned from each client's requests, and what they do not show is
@@ -141,7 +144,7 @@ impl Serve {
                 listen,
                 data: self.store.data,
                 dialect: self.dialect,
-                store: StoreOptions::default(),
+                store: self.keeping.options(),
                 limits,
             },
             listen_from,

@@ -1,6 +1,7 @@
 //! A data folder, its clients, and the figures of a campaign.
 
-use std::process::Command;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 
@@ -93,6 +94,20 @@ impl Campaign {
         command.arg("--data").arg(self.data.path());
         command.args(&self.options).env("FAILPOINTS", fail_points);
         command
+    }
+
+    /// A start that `fail_points` may kill; whether it did. One that comes to its end is killed after it.
+    pub(crate) fn is_start_killed(&self, fail_points: &str) -> bool {
+        let mut command = self.command(fail_points);
+        let command = command.stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut process = command.spawn().expect("the program starts");
+        let mut line = String::new();
+        let mut stdout = BufReader::new(process.stdout.take().expect("piped"));
+        stdout.read_line(&mut line).expect("readable");
+        let killed = !line.starts_with("listening on ");
+        let _ = process.kill();
+        process.wait().expect("a child");
+        killed
     }
 
     /// All clients at work, until the server is gone.

@@ -12,7 +12,7 @@ fn seeds() -> u64 {
     let seeds = std::env::var("SEEDS")
         .ok()
         .and_then(|seeds| seeds.parse().ok());
-    seeds.unwrap_or(5)
+    seeds.unwrap_or(3)
 }
 
 /// Disk, database and clients at the moment of a power cut.
