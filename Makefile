@@ -108,6 +108,7 @@ crash: ## kills, power cuts, a full disk, errors of every operation (KILLS=2000 
 interop: build ## the matrix: every client against every server, every byte looked at
 	target/release/backup-interop matrix
 	@$(PY) scripts/check_readme.py target/release
+	@$(PY) scripts/check_operating.py target/release
 
 cases: ## write docs/CASES.md again from the examiner's tables
 	cargo run --quiet --locked -p backup-interop -- list --markdown > docs/CASES.md.new

@@ -342,6 +342,42 @@ fn when_the_newest_version_is_removed_the_next_older_one_has_the_name() {
     site.healthy();
 }
 
+/// A verdict is in its row before the version has the name: a kill in between leaves that to whoever comes next.
+#[test]
+fn a_name_that_a_kill_left_due_is_given_before_anything_is_removed() {
+    let (site, _) = Site::with_versions(3);
+    let numbers = site.numbers();
+    let Site { data, server, desk } = site;
+    server.kill();
+    let rows = rusqlite::Connection::open(data.path().join("backup.db")).expect("rows");
+    rows.execute(
+        "UPDATE versions SET placed = 0 WHERE number = ?",
+        [&numbers[0]],
+    )
+    .expect("written");
+    drop(rows);
+    let label = fs::read_dir(data.path().join("clients"))
+        .expect("a folder")
+        .next();
+    let folder = label.expect("one").expect("an entry").path();
+    fs::remove_file(folder.join("a.txt")).expect("removed");
+    let remove = |number: &str| {
+        let args = ["files", "rm", "alice", "a.txt", "--version", number];
+        run(desk.path(), data.path(), &args).success();
+    };
+    remove(&numbers[2]);
+    assert_eq!(
+        data.verified(),
+        [("a.txt".to_owned(), b"version 3".to_vec())]
+    );
+    remove(&numbers[0]);
+    assert_eq!(
+        data.verified(),
+        [("a.txt".to_owned(), b"version 2".to_vec())]
+    );
+    run(desk.path(), data.path(), &["doctor"]).success();
+}
+
 #[test]
 fn a_pinned_version_is_removed_only_by_force() {
     let (site, _) = Site::with_versions(1);

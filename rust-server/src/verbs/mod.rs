@@ -7,6 +7,7 @@ pub(crate) mod restore;
 pub(crate) mod shell;
 pub(crate) mod upkeep;
 
+use std::fmt::Write;
 use std::time::SystemTime;
 
 use backup_server::Shown;
@@ -162,7 +163,12 @@ fn said(version: &VersionInfo) -> String {
 
 /// In UTC, to the second.
 fn time(time: SystemTime) -> String {
-    humantime::format_rfc3339_seconds(time).to_string()
+    let mut text = String::new();
+    match write!(text, "{}", humantime::format_rfc3339_seconds(time)) {
+        Ok(()) => text,
+        // A year that has more than four digits: the database is damaged, or a clock was.
+        Err(_) => "unknown".to_owned(),
+    }
 }
 
 /// 1 file, 2 files.

@@ -9,6 +9,7 @@ use std::time::SystemTime;
 use super::folder::{self, failed};
 use super::{Damage, Operator, Result, VersionInfo};
 use crate::platform;
+use crate::store::rows::milliseconds;
 
 /// What is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -293,11 +294,21 @@ struct Aside {
 
 impl Aside {
     fn new(root: &Path) -> Self {
-        let now = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
+        let now = SystemTime::now().max(SystemTime::UNIX_EPOCH);
+        // No colons: they are not for every file system.
+        let now = humantime::format_rfc3339_seconds(now)
+            .to_string()
+            .replace(':', "");
+        // Nothing may come over what was moved there by another run.
+        let mut folder = root.join("aside").join(&now);
+        let mut number = 1;
+        while folder.exists() {
+            number += 1;
+            folder = root.join("aside").join(format!("{now}-{number}"));
+        }
         Self {
             root: root.to_owned(),
-            // No colons: they are not for every file system.
-            folder: root.join("aside").join(now.replace(':', "")),
+            folder,
         }
     }
 
@@ -335,8 +346,8 @@ impl Aside {
             "stored_as": version.stored_as,
             "size": version.size,
             "cksum": version.cksum,
-            "received": humantime::format_rfc3339_millis(version.received).to_string(),
-            "verified": version.verified.map(|time| humantime::format_rfc3339_millis(time).to_string()),
+            "received": milliseconds(version.received),
+            "verified": version.verified.map(milliseconds),
             "damage": damage.to_string(),
         });
         // The row first: it is in one of two places at any moment.
