@@ -9,6 +9,7 @@
 //! | `message`, `frame`, `dialect` | the words, and where the fields of a message lie |
 //! | `oracle`, `info_file` | ciphers, keys, checksum; the client's private key |
 //! | `tap` | the proxy between client and server: records, cuts, holds, changes |
+//! | `proxy` | the tap between any two programs, decoding as they speak |
 //! | `record` | what the tap wrote down |
 //! | `judge` | what PROTOCOL.md asks of each side, given what reached it |
 //! | `peer`, `process`, `store` | the programs, and the server's folder |
@@ -34,6 +35,7 @@ mod oracle;
 mod peer;
 mod play;
 mod process;
+mod proxy;
 mod record;
 mod report;
 mod scenarios;

@@ -4,6 +4,7 @@ mod explain;
 mod list;
 mod matrix;
 mod places;
+mod proxy;
 mod report;
 mod server;
 
@@ -75,6 +76,8 @@ enum Command {
     List(list::Arguments),
     /// Say what a case does and expects
     Explain(explain::Arguments),
+    /// Stand between any two programs: decode, log and capture what they say, and disturb it on demand
+    Proxy(Box<proxy::Arguments>),
     /// Render a saved run again
     Report(report::Arguments),
 }
@@ -101,6 +104,7 @@ fn run(arguments: Arguments) -> ExitCode {
         Command::Server(arguments) => server::run(&arguments),
         Command::List(arguments) => list::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
+        Command::Proxy(arguments) => proxy::run(*arguments),
         Command::Report(arguments) => report::run(&arguments),
         Command::Play(play) => return ExitCode::from(play::run(*play)),
     };
