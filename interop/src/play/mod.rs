@@ -5,7 +5,7 @@
 //! the protocol; that is what the independent peers are for.
 
 mod client;
-mod server;
+pub(crate) mod server;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -14,6 +14,7 @@ use std::str::FromStr;
 use clap::{Args, Subcommand};
 
 use crate::dialect::Dialect;
+use crate::play::server::ServerFault;
 
 /// Which peer to play.
 #[derive(Debug, Subcommand)]
@@ -66,6 +67,7 @@ pub(crate) fn run(play: Play) -> u8 {
     }
 }
 
+/// An enum of faults with their names on the command line.
 macro_rules! faults {
     ($(#[$meta:meta])* $name:ident { $($(#[$of:meta])* $variant:ident = $slug:literal,)+ }) => {
         $(#[$meta])*
@@ -95,71 +97,7 @@ macro_rules! faults {
     };
 }
 
-faults! {
-    /// What a played server can do wrong.
-    ServerFault {
-        /// zlib's CRC-32 for the cksum.
-        ZlibCksum = "zlib-cksum",
-        /// The checksum of the encrypted content.
-        CksumOfContent = "cksum-of-content",
-        /// The size of the plaintext in 2103.
-        PlainContentSize = "plain-content-size",
-        /// Header and payload of a response in two writes.
-        TwoWrites = "two-writes",
-        /// 2101 to 1105.
-        Answers1105 = "answers-1105",
-        /// Does the contrary of what the dialect says about the connection after 1104.
-        ContraryAfterRight = "contrary-after-right",
-        /// Ends a connection with a reset after 1104.
-        ResetAfterRight = "reset-after-right",
-        /// Keeps what 1106 ended.
-        KeepsGivenUp = "keeps-given-up",
-        /// Keeps what 1105 ended.
-        KeepsDropped = "keeps-dropped",
-        /// Writes a new version over the verified one.
-        OverwritesVerified = "overwrites-verified",
-        /// Throws waiting uploads away when it starts.
-        ForgetsWaiting = "forgets-waiting",
-        /// One AES key for all.
-        SameKey = "same-key",
-        /// OAEP with SHA-256.
-        OaepSha256 = "oaep-sha256",
-        /// Keeps the AES key in the connection alone.
-        KeyInConnection = "key-in-connection",
-        /// Registers a name again.
-        RegistersTwice = "registers-twice",
-        /// Answers 2103 over nothing when content does not decrypt.
-        ReceivedNothing = "received-nothing",
-        /// Ends when a client vanishes in a message.
-        DiesOfCut = "dies-of-cut",
-        /// Reads a message with one read.
-        OneRead = "one-read",
-        /// Pads responses with zeros to 1024 bytes.
-        PadsResponses = "pads-responses",
-        /// Stores no empty files.
-        NoEmptyFiles = "no-empty-files",
-        /// Echoes the base name.
-        EchoesBaseName = "echoes-base-name",
-        /// No answer to 1104 where the dialect has one.
-        NoAcknowledgement = "no-acknowledgement",
-        /// An acknowledgement without the client ID where it has one, and with it where it has none.
-        OtherAcknowledgement = "other-acknowledgement",
-        /// 2101 where the dialect says no with 2107.
-        NoGeneralError = "no-general-error",
-        /// A reconnect is given a new key where the stored one is due, and the stored one where a new one is.
-        OtherReconnectKey = "other-reconnect-key",
-        /// 2101 where the dialect refuses a reconnect by 2106.
-        NoReconnectRefused = "no-reconnect-refused",
-        /// Keeps a connection where the dialect has one for each request.
-        KeepsConnection = "keeps-connection",
-        /// Answers every packet of a file.
-        AnswersEachPacket = "answers-each-packet",
-        /// Takes a file's content from its last packet alone.
-        LastPacketOnly = "last-packet-only",
-        /// Pads with something else than zeros.
-        PadsWithNoise = "pads-with-noise",
-    }
-}
+pub(crate) use faults;
 
 faults! {
     /// What a played client can do wrong.
