@@ -115,12 +115,12 @@ impl Server {
         };
         // What one read does not bring stays zero.
         if once {
-            stream.read(head)?;
+            let _some = stream.read(head)?;
         } else {
             self.read_exact(stream, head)?;
         }
         if self.is(Fault::OneReadContent) && !content.is_empty() {
-            stream.read(content)?;
+            let _some = stream.read(content)?;
         } else {
             self.read_exact(stream, content)?;
         }
@@ -235,7 +235,7 @@ impl Server {
         };
         if does && has_more(stream)? {
             let mut stream = stream;
-            stream.read(&mut vec![0; 64 << 10])?;
+            let _some = stream.read(&mut vec![0; 64 << 10])?;
         }
         Ok(())
     }
