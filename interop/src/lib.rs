@@ -16,6 +16,7 @@
 //! | `scenarios`, `cell` | what happens in a cell of the matrix |
 //! | `play` | scripted peers with faults, to examine the examiner |
 //! | `examine` | the examination of one program, by cases |
+//! | `vectors` | the golden vectors, confirmed with codec and oracle |
 //! | `matrix`, `wire_log`, `report`, `cli` | running the cells and telling of them |
 //!
 //! The judge sees bytes alone; the tap knows nothing of right and wrong.
@@ -41,6 +42,7 @@ mod report;
 mod scenarios;
 mod store;
 mod tap;
+mod vectors;
 mod wire_log;
 
 pub use cli::{Exit, main};

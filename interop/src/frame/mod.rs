@@ -110,12 +110,6 @@ impl<'a> Frame<'a> {
         self.place(Field::PacketNumber).is_some() && self.number(Field::PacketNumber) > 1
     }
 
-    /// Whether further packets of its file have to follow it.
-    pub(crate) fn is_unfinished_file(&self) -> bool {
-        self.place(Field::PacketNumber).is_some()
-            && self.number(Field::PacketNumber) < self.number(Field::TotalPackets)
-    }
-
     pub(crate) fn places(&self) -> &[Place] {
         &self.places
     }
