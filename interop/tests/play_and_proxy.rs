@@ -51,8 +51,9 @@ impl Drop for Listening {
     }
 }
 
-/// The exit code of a played client that backs up a file.
-fn back_up(folder: &Path, server: &str, more: &[&str]) -> Option<i32> {
+/// The exit code of a played client that backs up a file, and what it said.
+fn back_up_and_say(folder: &Path, server: &str, more: &[&str]) -> (Option<i32>, String) {
+    fs::create_dir_all(folder.join("identity")).expect("a folder");
     let file = folder.join("a.txt");
     fs::write(&file, "some content").expect("written");
     let client = command()
@@ -68,9 +69,16 @@ fn back_up(folder: &Path, server: &str, more: &[&str]) -> Option<i32> {
         .arg(folder.join("identity"))
         .arg(&file)
         .args(more)
-        .stderr(Stdio::null())
-        .status();
-    client.expect("it runs").code()
+        .output()
+        .expect("it runs");
+    let said = String::from_utf8_lossy(&client.stderr).into_owned();
+    (client.status.code(), said)
+}
+
+fn back_up(folder: &Path, server: &str, more: &[&str]) -> Option<i32> {
+    let (code, said) = back_up_and_say(folder, server, more);
+    assert!(code.is_some(), "{said}");
+    code
 }
 
 fn script(folder: &Path, text: &str) -> String {
@@ -108,10 +116,12 @@ fn a_played_client_says_what_its_script_says() {
     let server = Listening::server(folder.path(), &[]);
     let text = "[[change]]\nmessage = \"send-public-key\"\nend = true\n";
     let script = script(folder.path(), text);
+    let (code, said) = back_up_and_say(folder.path(), &server.address, &["--script", &script]);
     // The server sees the end and ends: the connection is lost.
-    assert_eq!(
-        back_up(folder.path(), &server.address, &["--script", &script]),
-        Some(5)
+    assert_eq!(code, Some(5), "{said}");
+    assert!(
+        said.contains("send public key: in its place the stream ends"),
+        "{said}"
     );
     let wrong = ["--script", "/no/such/script.toml"];
     assert_eq!(back_up(folder.path(), &server.address, &wrong), Some(2));
@@ -167,7 +177,7 @@ fn a_proxy_shows_a_backup_and_changes_nothing_of_it() {
         .map(|line| line.get(..6).unwrap_or_default())
         .collect();
     let due = [
-        "> 1100", "< 2100", "> 1101", "< 2102", "> 1103", "< 2103", "> 1104", "< 2104",
+        "> 1100", "< 2100", "> 1101", "< 2102", "> 1103", "< 2103", "> 1104",
     ];
     assert_eq!(codes, due, "{text}");
     let log = fs::read_to_string(folder.path().join("wire-1.txt")).expect("a log");
