@@ -25,6 +25,10 @@ pub(super) struct Arguments {
     subject: SubjectArguments,
     #[command(flatten)]
     options: Options,
+    /// Write a report to a file (`-` for stdout) besides what is printed: console, jsonl, junit, markdown or html;
+    /// repeatable
+    #[arg(long, value_name = "FORMAT=FILE")]
+    report: Vec<report::Wanted>,
 }
 
 /// Which server it is.
@@ -131,8 +135,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Complaint> {
         options.slow,
         keep,
     );
-    let mut sinks = vec![folder::save_events(&folder).map_err(Complaint::ours)?];
-    sinks.extend(report::sinks(&options.report, &folder).map_err(Complaint::usage)?);
+    let mut sinks = report::sinks(&arguments.report, &folder).map_err(Complaint::usage)?;
+    sinks.push(folder::save_events(&folder).map_err(Complaint::ours)?);
     let exit = run::run(&bench, &plan, sinks).map_err(Complaint::ours);
     bench.close().map_err(Complaint::ours)?;
     exit

@@ -4,8 +4,6 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::report::Wanted;
-
 /// Options of `server` and `client` alike.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Options {
@@ -18,10 +16,6 @@ pub(crate) struct Options {
     /// The dialect to examine in, by name or by its JSON file, perhaps with modifiers (`seed,crc=zlib`)
     #[arg(long, value_name = "NAME|FILE[,MODIFIER..]")]
     pub(crate) dialect: Option<String>,
-    /// Write a report as well: console, jsonl, junit, markdown or html; `-` for stdout, in place of what stands
-    /// there else; repeatable
-    #[arg(long, value_name = "FORMAT=FILE")]
-    pub(crate) report: Vec<Wanted>,
     /// Keep logs, work folders and the events of the run in this folder [default: one of its own, without the
     /// work folders, below target/interop or the folder for temporary files]
     #[arg(long, value_name = "DIR")]

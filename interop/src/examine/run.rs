@@ -428,7 +428,7 @@ impl<'a, B: Bench> Runner<'a, B> {
 }
 
 /// What the findings of a case make of it.
-fn verdict_of(finished: &Finished, about: &About) -> Verdict {
+pub(crate) fn verdict_of(finished: &Finished, about: &About) -> Verdict {
     let worst = finished.findings.iter().map(|finding| finding.level).min();
     match (&finished.stop, worst) {
         (Some(Stop::Skip(_)), _) => Verdict::Skip,

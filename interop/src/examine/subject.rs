@@ -54,6 +54,8 @@ pub(crate) struct Subject {
 struct State {
     work: PathBuf,
     running: Option<Box<dyn Launched>>,
+    /// How it ended by itself, if it did.
+    crash: Option<String>,
 }
 
 impl Subject {
@@ -64,6 +66,7 @@ impl Subject {
             state: Mutex::new(State {
                 work: folder.join("work"),
                 running: None,
+                crash: None,
             }),
             folder,
             patience,
@@ -84,8 +87,11 @@ impl Subject {
             Source::Program(launch) => launch,
         };
         let mut state = self.lock();
-        if let Some(running) = state.running.as_ref().filter(|it| it.ended().is_none()) {
-            return Ok(running.address());
+        if let Some(running) = &state.running {
+            match running.ended() {
+                None => return Ok(running.address()),
+                crash => state.crash = crash,
+            }
         }
         let ours =
             |error: std::io::Error| Stop::Ours(format!("{}: {error}", self.folder.display()));
@@ -104,9 +110,11 @@ impl Subject {
     /// How it ended, if it did without being asked to. Asking makes it forgotten.
     pub(crate) fn take_crash(&self) -> Option<String> {
         let mut state = self.lock();
-        let how = state.running.as_ref()?.ended()?;
-        state.running = None;
-        Some(how)
+        let now = state.running.as_ref().and_then(|running| running.ended());
+        if now.is_some() {
+            state.running = None;
+        }
+        state.crash.take().or(now)
     }
 
     /// Stops it (SIGTERM), if it runs; whether it did stop.

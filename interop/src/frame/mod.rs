@@ -56,6 +56,24 @@ pub(crate) struct Frame<'a> {
 }
 
 impl<'a> Frame<'a> {
+    fn cut(
+        dialect: &Dialect,
+        direction: Direction,
+        header: Header,
+        bytes: &'a [u8],
+        start: usize,
+    ) -> Self {
+        Self {
+            kind: dialect.kind(direction, header.code),
+            header,
+            bytes,
+            start,
+            places: places(dialect, direction, &header),
+            byte_order: dialect.byte_order,
+            packet_byte_order: dialect.packet_byte_order,
+        }
+    }
+
     /// The bytes of a field, as far as they are there.
     pub(crate) fn get(&self, field: Field) -> &'a [u8] {
         let Some(place) = self.place(field) else {
@@ -92,12 +110,6 @@ impl<'a> Frame<'a> {
         self.place(Field::PacketNumber).is_some() && self.number(Field::PacketNumber) > 1
     }
 
-    /// Whether further packets of its file have to follow it.
-    pub(crate) fn is_unfinished_file(&self) -> bool {
-        self.place(Field::PacketNumber).is_some()
-            && self.number(Field::PacketNumber) < self.number(Field::TotalPackets)
-    }
-
     pub(crate) fn places(&self) -> &[Place] {
         &self.places
     }
@@ -132,17 +144,19 @@ pub(crate) fn split<'a>(
         let Some(bytes) = rest.get(..extent.total) else {
             return (frames, rest);
         };
-        frames.push(Frame {
-            kind: dialect.kind(direction, header.code),
-            header,
-            bytes,
-            start,
-            places: places(dialect, direction, &header),
-            byte_order: dialect.byte_order,
-            packet_byte_order: dialect.packet_byte_order,
-        });
+        frames.push(Frame::cut(dialect, direction, header, bytes, start));
         start += extent.total;
     }
+}
+
+/// The message that begins with these bytes, with no more of it than they are.
+pub(crate) fn head_of<'a>(
+    dialect: &Dialect,
+    direction: Direction,
+    bytes: &'a [u8],
+) -> Option<Frame<'a>> {
+    let header = header(dialect, direction, bytes)?;
+    Some(Frame::cut(dialect, direction, header, bytes, 0))
 }
 
 /// Reads the header at the start of `bytes`, if all of it is there.

@@ -148,5 +148,5 @@ fn packet_fields_have_an_order_of_their_own() {
     assert_eq!(frames[0].number(Field::TotalPackets), 0x0506);
     assert_eq!(frames[0].number(Field::ContentSize), 0x0102);
     assert_eq!(frames[0].content(), [8; 16]);
-    assert!(frames[0].is_further_packet() && frames[0].is_unfinished_file());
+    assert!(frames[0].is_further_packet());
 }

@@ -5,15 +5,18 @@
 //! the protocol; that is what the independent peers are for.
 
 mod client;
-mod server;
+mod script;
+pub(crate) mod server;
 
 use std::fmt;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, Subcommand};
 
 use crate::dialect::Dialect;
+use crate::play::server::ServerFault;
 
 /// Which peer to play.
 #[derive(Debug, Subcommand)]
@@ -26,52 +29,79 @@ pub(crate) enum Play {
 
 #[derive(Debug, Args)]
 pub(crate) struct ServerArguments {
+    /// Where it listens; the first line that it prints says where
     #[arg(long, default_value = "127.0.0.1:0")]
     listen: String,
+    /// Its folder: state, and the files that it was sent
     #[arg(long)]
     data: PathBuf,
+    /// What it speaks, by name or by its JSON file, perhaps with modifiers
     #[arg(long, default_value = "seed", value_parser = Dialect::find)]
     dialect: Dialect,
     /// What it does wrong
-    #[arg(long)]
+    #[arg(long, value_name = "ID", value_enum)]
     fault: Option<ServerFault>,
+    /// Make the changes of a script to what it sends and is sent (interop/README.md)
+    #[arg(long, value_name = "FILE")]
+    script: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ClientArguments {
+    /// The files to back up
     #[arg(required = true)]
     files: Vec<PathBuf>,
+    /// Where the server is
     #[arg(long)]
     server: String,
+    /// Name to register
     #[arg(long)]
     name: String,
+    /// Folder of its info file
     #[arg(long)]
     identity: PathBuf,
+    /// What it speaks, by name or by its JSON file, perhaps with modifiers
     #[arg(long, default_value = "seed", value_parser = Dialect::find)]
     dialect: Dialect,
+    /// A connection for each request
     #[arg(long)]
     connection_per_request: bool,
+    /// The name to send for the file, in place of its own
     #[arg(long)]
     send_as: Option<String>,
     /// What it does wrong
-    #[arg(long)]
+    #[arg(long, value_name = "ID", value_enum)]
     fault: Option<ClientFault>,
+    /// Make the changes of a script to what it sends and is sent (interop/README.md)
+    #[arg(long, value_name = "FILE")]
+    script: Option<PathBuf>,
 }
+
+/// The exit code where a script cannot be followed.
+const USAGE: u8 = 2;
 
 /// Plays a peer; the value is its exit code.
 pub(crate) fn run(play: Play) -> u8 {
     match play {
         Play::Server(arguments) => server::run(arguments),
-        Play::Client(arguments) => client::run(arguments),
+        Play::Client(arguments) => match script::before(arguments) {
+            // The tap lasts as long as the client.
+            Ok((arguments, _tap)) => client::run(arguments),
+            Err(error) => {
+                let _ = writeln!(io::stderr(), "{error}");
+                USAGE
+            }
+        },
     }
 }
 
+/// An enum of faults with their names on the command line.
 macro_rules! faults {
     ($(#[$meta:meta])* $name:ident { $($(#[$of:meta])* $variant:ident = $slug:literal,)+ }) => {
         $(#[$meta])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
         pub(crate) enum $name {
-            $($(#[$of])* $variant,)+
+            $($(#[$of])* #[value(name = $slug)] $variant,)+
         }
 
         impl FromStr for $name {
@@ -95,71 +125,7 @@ macro_rules! faults {
     };
 }
 
-faults! {
-    /// What a played server can do wrong.
-    ServerFault {
-        /// zlib's CRC-32 for the cksum.
-        ZlibCksum = "zlib-cksum",
-        /// The checksum of the encrypted content.
-        CksumOfContent = "cksum-of-content",
-        /// The size of the plaintext in 2103.
-        PlainContentSize = "plain-content-size",
-        /// Header and payload of a response in two writes.
-        TwoWrites = "two-writes",
-        /// 2101 to 1105.
-        Answers1105 = "answers-1105",
-        /// Does the contrary of what the dialect says about the connection after 1104.
-        ContraryAfterRight = "contrary-after-right",
-        /// Ends a connection with a reset after 1104.
-        ResetAfterRight = "reset-after-right",
-        /// Keeps what 1106 ended.
-        KeepsGivenUp = "keeps-given-up",
-        /// Keeps what 1105 ended.
-        KeepsDropped = "keeps-dropped",
-        /// Writes a new version over the verified one.
-        OverwritesVerified = "overwrites-verified",
-        /// Throws waiting uploads away when it starts.
-        ForgetsWaiting = "forgets-waiting",
-        /// One AES key for all.
-        SameKey = "same-key",
-        /// OAEP with SHA-256.
-        OaepSha256 = "oaep-sha256",
-        /// Keeps the AES key in the connection alone.
-        KeyInConnection = "key-in-connection",
-        /// Registers a name again.
-        RegistersTwice = "registers-twice",
-        /// Answers 2103 over nothing when content does not decrypt.
-        ReceivedNothing = "received-nothing",
-        /// Ends when a client vanishes in a message.
-        DiesOfCut = "dies-of-cut",
-        /// Reads a message with one read.
-        OneRead = "one-read",
-        /// Pads responses with zeros to 1024 bytes.
-        PadsResponses = "pads-responses",
-        /// Stores no empty files.
-        NoEmptyFiles = "no-empty-files",
-        /// Echoes the base name.
-        EchoesBaseName = "echoes-base-name",
-        /// No answer to 1104 where the dialect has one.
-        NoAcknowledgement = "no-acknowledgement",
-        /// An acknowledgement without the client ID where it has one, and with it where it has none.
-        OtherAcknowledgement = "other-acknowledgement",
-        /// 2101 where the dialect says no with 2107.
-        NoGeneralError = "no-general-error",
-        /// A reconnect is given a new key where the stored one is due, and the stored one where a new one is.
-        OtherReconnectKey = "other-reconnect-key",
-        /// 2101 where the dialect refuses a reconnect by 2106.
-        NoReconnectRefused = "no-reconnect-refused",
-        /// Keeps a connection where the dialect has one for each request.
-        KeepsConnection = "keeps-connection",
-        /// Answers every packet of a file.
-        AnswersEachPacket = "answers-each-packet",
-        /// Takes a file's content from its last packet alone.
-        LastPacketOnly = "last-packet-only",
-        /// Pads with something else than zeros.
-        PadsWithNoise = "pads-with-noise",
-    }
-}
+pub(crate) use faults;
 
 faults! {
     /// What a played client can do wrong.

@@ -5,6 +5,8 @@ mod cases;
 mod link;
 mod message;
 mod setting;
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -173,24 +173,6 @@ pub(super) const CASES: &[Case<Setting>] = &[
         ),
     ),
     must(
-        "server/framing/file-and-verdict-in-one-write",
-        "1.3",
-        "sends a 1103 and, before it can have seen the 2103, the 1104, in one write",
-        "2103, then what the dialect has after 1104",
-        |s| {
-            let link = s.connect()?;
-            let client = s.client(&link, "alice")?;
-            let mut both = Vec::new();
-            for request in s.upload(&client, b"a.txt", b"sure of it")? {
-                both.extend_from_slice(request.bytes());
-            }
-            both.extend_from_slice(s.verdict(Kind::CksumRight, &client, b"a.txt").bytes());
-            link.send(&both)?;
-            link.expect(Kind::FileReceived)?;
-            s.honoured(&link, Kind::CksumRight)
-        },
-    ),
-    must(
         "server/framing/connection-per-request",
         "1.3",
         "uses a connection of its own for each of 1100, 1101, 1103 and 1104",

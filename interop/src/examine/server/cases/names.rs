@@ -171,10 +171,10 @@ pub(super) const CASES: &[Case<Setting>] = &[
         "sends files named `CON`, `nul.txt` and `LPT1`, which are devices on some systems",
         "2103 with the names as sent",
         |s| {
-            for name in [&b"CON"[..], b"nul.txt", b"LPT1"] {
-                accepted(s, name)?;
-            }
-            Ok(())
+            let names = [&b"CON"[..], b"nul.txt", b"LPT1"];
+            (1..)
+                .zip(names)
+                .try_for_each(|(number, name)| accepted_by(s, number, name))
         },
     ),
     must(
@@ -203,8 +203,13 @@ pub(super) const CASES: &[Case<Setting>] = &[
 ];
 
 fn accepted(s: &mut Setting, name: &[u8]) -> Step {
+    accepted_by(s, 1, name)
+}
+
+/// Sends a file of this name, as one of several clients, and has it verified.
+fn accepted_by(s: &mut Setting, client: usize, name: &[u8]) -> Step {
     let link = s.connect()?;
-    let client = s.client(&link, "alice")?;
+    let client = s.client(&link, &format!("alice-{client}"))?;
     let plain = s.bytes(40);
     s.uploaded(&link, &client, name, &plain)?;
     s.judged(&link, Kind::CksumRight, &client, name)?;
@@ -237,7 +242,7 @@ fn parent_folders(s: &mut Setting) -> Step {
     let base = format!("outside-{}.txt", String::from_utf8_lossy(&s.name("x")));
     for depth in 1..=4 {
         let name = format!("{}{base}", "../".repeat(depth));
-        accepted(s, name.as_bytes())?;
+        accepted_by(s, depth, name.as_bytes())?;
     }
     // Elsewhere nobody can look.
     let Ok(work) = s.work() else { return Ok(()) };

@@ -84,6 +84,8 @@ pub(super) const CASES: &[Case<Setting>] = &[
             s.uploaded(&link, &client, b"a.txt", b"left alone")?;
             link.reset();
             let other = s.connect()?;
+            // Another client first, which leaves the server the time to see that the first has gone.
+            s.client(&other, "bob")?;
             s.judged(&other, Kind::CksumRight, &client, b"a.txt")
         },
     ),
