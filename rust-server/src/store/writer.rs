@@ -253,7 +253,8 @@ impl Writer {
 
     /// Something is to be tried again.
     fn lags(&mut self) {
-        self.lag.get_or_insert((Instant::now() + RETRY, RETRY));
+        self.lag
+            .get_or_insert_with(|| (Instant::now() + RETRY, RETRY));
     }
 
     fn catch_up(&mut self) {
