@@ -7,7 +7,7 @@ mod write;
 use std::ops::Range;
 
 pub(crate) use layout::{extent, fixed_payload_size, header_size, size_field, stated_payload};
-pub(crate) use write::{Values, name_field, payload, request, response};
+pub(crate) use write::{Values, name_field, payload, request, response, set_request_size};
 
 use crate::dialect::{ByteOrder, Dialect};
 use crate::message::{Direction, Field, Kind};
@@ -56,6 +56,24 @@ pub(crate) struct Frame<'a> {
 }
 
 impl<'a> Frame<'a> {
+    /// The message of this header; its content may be missing from the bytes.
+    pub(crate) fn of(
+        dialect: &Dialect,
+        direction: Direction,
+        header: Header,
+        bytes: &'a [u8],
+    ) -> Self {
+        Self {
+            kind: dialect.kind(direction, header.code),
+            header,
+            bytes,
+            start: 0,
+            places: places(dialect, direction, &header),
+            byte_order: dialect.byte_order,
+            packet_byte_order: dialect.packet_byte_order,
+        }
+    }
+
     /// The bytes of a field, as far as they are there.
     pub(crate) fn get(&self, field: Field) -> &'a [u8] {
         let Some(place) = self.place(field) else {
@@ -127,13 +145,8 @@ pub(crate) fn split<'a>(
             return (frames, rest);
         };
         frames.push(Frame {
-            kind: dialect.kind(direction, header.code),
-            header,
-            bytes,
             start,
-            places: places(dialect, direction, &header),
-            byte_order: dialect.byte_order,
-            packet_byte_order: dialect.packet_byte_order,
+            ..Frame::of(dialect, direction, header, bytes)
         });
         start += extent.total;
     }

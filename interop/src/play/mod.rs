@@ -7,11 +7,13 @@
 mod client;
 pub(crate) mod server;
 
-use std::fmt;
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use clap::{Args, Subcommand};
+
+pub(crate) use client::ClientArguments;
+#[cfg(test)]
+pub(crate) use client::{ClientFault, client_in};
 
 use crate::dialect::Dialect;
 use crate::play::server::ServerFault;
@@ -36,27 +38,6 @@ pub(crate) struct ServerArguments {
     /// What it does wrong
     #[arg(long)]
     fault: Option<ServerFault>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ClientArguments {
-    #[arg(required = true)]
-    files: Vec<PathBuf>,
-    #[arg(long)]
-    server: String,
-    #[arg(long)]
-    name: String,
-    #[arg(long)]
-    identity: PathBuf,
-    #[arg(long, default_value = "seed", value_parser = Dialect::find)]
-    dialect: Dialect,
-    #[arg(long)]
-    connection_per_request: bool,
-    #[arg(long)]
-    send_as: Option<String>,
-    /// What it does wrong
-    #[arg(long)]
-    fault: Option<ClientFault>,
 }
 
 /// Plays a peer; the value is its exit code.
@@ -98,67 +79,3 @@ macro_rules! faults {
 }
 
 pub(crate) use faults;
-
-faults! {
-    /// What a played client can do wrong.
-    ClientFault {
-        /// 1104 whatever the cksum.
-        AlwaysRight = "always-right",
-        /// One transmission more than the dialect allows.
-        OneMore = "one-more",
-        /// One transmission less.
-        OneLess = "one-less",
-        /// 1105 in a write of its own.
-        Apart = "apart",
-        /// A reset at the end.
-        Resets = "resets",
-        /// Bytes behind the NUL of a name that are not zero.
-        Uncleared = "uncleared",
-        /// The first block encrypted under an IV that is not zero.
-        Iv = "iv",
-        /// Sends the file without encryption.
-        Plain = "plain",
-        /// Reads the file in text mode.
-        TextMode = "text-mode",
-        /// Public exponent 3.
-        Exponent = "exponent",
-        /// Keeps another private key than the one it uses.
-        OtherKey = "other-key",
-        /// An info file that everyone can read.
-        OpenInfo = "open-info",
-        /// Registers again although it is known.
-        RegistersAgain = "registers-again",
-        /// Goes on with 1101 after its name was refused.
-        GoesOn = "goes-on",
-        /// Reads a response with one read.
-        OneRead = "one-read",
-        /// No verdict.
-        Silent = "silent",
-        /// Exit code 0 whatever happens.
-        ExitsWell = "exits-well",
-        /// Header and payload in two writes.
-        TwoWrites = "two-writes",
-        /// Two 1103 without a 1105 between them.
-        NoVerdictBetween = "no-verdict-between",
-        /// The content size of the plaintext.
-        PlainContentSize = "plain-content-size",
-        /// One key exchange for all files.
-        OneKey = "one-key",
-        /// Begins with 1101 where the dialect reconnects.
-        NoReconnect = "no-reconnect",
-        /// Registers anew with its old key pair.
-        KeepsPair = "keeps-pair",
-        /// Discards its identity once a reconnect is refused.
-        Discards = "discards",
-        /// Counts packets from 0.
-        PacketsFrom0 = "packets-from-0",
-        /// Encrypts every packet on its own.
-        PacketsAlone = "packets-alone",
-        /// Sends more in a packet than it is told.
-        LargePackets = "large-packets",
-        /// The content size of the packet, not of the file.
-        PacketContentSize = "packet-content-size",
-        /// Uses a connection again where the dialect has one for each request.
-        KeepsConnection = "keeps-connection",
-    }
-}
