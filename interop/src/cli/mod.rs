@@ -1,5 +1,6 @@
 //! The command `backup-interop`: its arguments, and its exit codes. One file a subcommand.
 
+mod client;
 mod list;
 mod matrix;
 mod places;
@@ -66,6 +67,9 @@ enum Command {
     /// Examine a server by cases, byte by byte
     #[command(after_help = EXIT_CODES)]
     Server(Box<server::Arguments>),
+    /// Examine a client by cases, byte by byte: plays its server
+    #[command(after_help = EXIT_CODES)]
+    Client(Box<client::Arguments>),
     /// Play a scripted peer, to examine the examiner
     #[command(hide = true, subcommand)]
     Play(Box<Play>),
@@ -93,6 +97,7 @@ fn run(arguments: Arguments) -> ExitCode {
     let result = match arguments.command {
         Command::Matrix(arguments) => matrix::run(*arguments),
         Command::Server(arguments) => server::run(&arguments),
+        Command::Client(arguments) => client::run(&arguments),
         Command::List(arguments) => list::run(&arguments),
         Command::Play(play) => return ExitCode::from(play::run(*play)),
     };

@@ -12,6 +12,7 @@
 //! | `plain` | the plainest report |
 
 pub(crate) mod case;
+pub(crate) mod client;
 pub(crate) mod event;
 pub(crate) mod expected;
 pub(crate) mod finding;
