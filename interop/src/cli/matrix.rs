@@ -10,12 +10,13 @@ use clap::Args;
 use crate::cli::places::{files_folder, peers_folder, places, target_folder};
 use crate::cli::{Complaint, Exit, check_slow, interrupt_on_signals};
 use crate::dialect::Dialect;
+use crate::examine::folder::EVENTS;
 use crate::glob::Glob;
 use crate::impossible::Impossible;
 use crate::matrix::{self, Plan, Selection};
 use crate::peer::{Peer, PeerError, Role};
 use crate::process;
-use crate::report::{self, Counts};
+use crate::report::{self, Counts, Format, Wanted, cells};
 use crate::scenarios::{self, Scenario};
 use crate::tap::Flip;
 
@@ -46,6 +47,9 @@ pub(super) struct Arguments {
     /// Write the report as JSON to a file, or to stdout with `-` (in place of the matrix)
     #[arg(long, value_name = "FILE|-")]
     json: Option<PathBuf>,
+    /// Write a report as well, `-` for stdout: console, jsonl, junit, markdown or html; repeatable
+    #[arg(long, value_name = "FORMAT=FILE")]
+    report: Vec<Wanted>,
     /// Keep logs, data folders and files of every cell in this folder [default: logs in target/interop]
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
@@ -75,8 +79,9 @@ enum Json {
 }
 
 pub(super) fn run(arguments: Arguments) -> Result<Exit, Complaint> {
+    let reports = arguments.report.clone();
     let (plan, json) = resolve(arguments)?;
-    play_all(&plan, json)
+    play_all(&plan, json, &reports)
 }
 
 fn resolve(arguments: Arguments) -> Result<(Plan, Json), Complaint> {
@@ -130,7 +135,7 @@ fn resolve(arguments: Arguments) -> Result<(Plan, Json), Complaint> {
     Ok((plan, json))
 }
 
-fn play_all(plan: &Plan, json: Json) -> Result<Exit, Complaint> {
+fn play_all(plan: &Plan, json: Json, reports: &[Wanted]) -> Result<Exit, Complaint> {
     interrupt_on_signals()?;
     let run = matrix::run(plan);
     match json {
@@ -145,7 +150,7 @@ fn play_all(plan: &Plan, json: Json) -> Result<Exit, Complaint> {
         }
     }
     let counts = Counts::of(&run);
-    Ok(if process::interrupted() {
+    let exit = if process::interrupted() {
         Exit::Interrupted
     } else if counts.errors > 0 {
         Exit::Ours
@@ -157,7 +162,14 @@ fn play_all(plan: &Plan, json: Json) -> Result<Exit, Complaint> {
         Exit::NothingRan
     } else {
         Exit::Passed
-    })
+    };
+    let events = cells::events(&run, &plan.folder, exit);
+    let saved = plan.folder.join(EVENTS);
+    report::open(&saved)
+        .and_then(|mut out| report::render(Format::Jsonl, &mut out, &events, &plan.folder))
+        .and_then(|()| report::write_all(reports, &events, &plan.folder))
+        .map_err(Complaint::ours)?;
+    Ok(exit)
 }
 
 fn select(peers: &[Peer], role: Role, names: &[String]) -> Result<Vec<Peer>, Complaint> {

@@ -4,6 +4,7 @@ mod client;
 mod list;
 mod matrix;
 mod places;
+mod report;
 mod server;
 
 use std::io::{self, Write};
@@ -75,6 +76,8 @@ enum Command {
     Play(Box<Play>),
     /// List scenarios, peers and dialects
     List(list::Arguments),
+    /// Render a saved run again
+    Report(report::Arguments),
 }
 
 /// Parses the process's arguments, does what they say, and tells how it ended.
@@ -99,6 +102,7 @@ fn run(arguments: Arguments) -> ExitCode {
         Command::Server(arguments) => server::run(&arguments),
         Command::Client(arguments) => client::run(&arguments),
         Command::List(arguments) => list::run(&arguments),
+        Command::Report(arguments) => report::run(&arguments),
         Command::Play(play) => return ExitCode::from(play::run(*play)),
     };
     let exit = result.unwrap_or_else(|Complaint(exit, reason)| {

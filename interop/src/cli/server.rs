@@ -1,6 +1,5 @@
 //! `backup-interop server`: the examination of a server.
 
-use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,13 +10,14 @@ use crate::cli::places::{peers_folder, places};
 use crate::cli::{Complaint, Exit, interrupt_on_signals};
 use crate::dialect::Dialect;
 use crate::examine::expected::Expected;
+use crate::examine::folder;
 use crate::examine::options::Options;
 use crate::examine::run::{self, Plan};
 use crate::examine::select::Selection;
 use crate::examine::server::{ServerBench, TABLE};
 use crate::examine::subject::{CommandLine, PeerFile, Source};
-use crate::examine::{folder, plain};
 use crate::peer::{Peer, PeerError, Role};
+use crate::report;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -25,6 +25,10 @@ pub(super) struct Arguments {
     subject: SubjectArguments,
     #[command(flatten)]
     options: Options,
+    /// Write a report to a file (`-` for stdout) besides what is printed: console, jsonl, junit, markdown or html;
+    /// repeatable
+    #[arg(long, value_name = "FORMAT=FILE")]
+    report: Vec<report::Wanted>,
 }
 
 /// Which server it is.
@@ -131,10 +135,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Complaint> {
         options.slow,
         keep,
     );
-    let sinks = vec![
-        folder::save_events(&folder).map_err(Complaint::ours)?,
-        plain::sink(io::stdout(), folder),
-    ];
+    let mut sinks = report::sinks(&arguments.report, &folder).map_err(Complaint::usage)?;
+    sinks.push(folder::save_events(&folder).map_err(Complaint::ours)?);
     let exit = run::run(&bench, &plan, sinks).map_err(Complaint::ours);
     bench.close().map_err(Complaint::ours)?;
     exit

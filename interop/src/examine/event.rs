@@ -72,6 +72,18 @@ pub(crate) struct CaseEnded {
     pub(crate) output: Vec<PathBuf>,
     /// The command that runs this case alone.
     pub(crate) again: String,
+    /// Who met whom, where the case is one cell of a matrix.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) pair: Option<PairEvent>,
+}
+
+/// The two programs of a cell.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct PairEvent {
+    pub(crate) client: String,
+    pub(crate) server: String,
+    /// What they speak, modifiers included.
+    pub(crate) dialect: String,
 }
 
 /// How much a case asks, in the words of RFC 2119.

@@ -120,6 +120,7 @@ mod tests {
             wire_logs: Vec::new(),
             output: Vec::new(),
             again: String::new(),
+            pair: None,
         }
     }
 

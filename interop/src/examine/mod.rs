@@ -9,7 +9,6 @@
 //! | `options`, `folder` | what all examinations are told; where their logs go |
 //! | `subject` | the server under examination, as a program that is started and stopped |
 //! | `server` | the cases of a server, and the scripted client that asks them |
-//! | `plain` | the plainest report |
 
 pub(crate) mod case;
 pub(crate) mod client;
@@ -18,7 +17,6 @@ pub(crate) mod expected;
 pub(crate) mod finding;
 pub(crate) mod folder;
 pub(crate) mod options;
-pub(crate) mod plain;
 pub(crate) mod run;
 pub(crate) mod select;
 pub(crate) mod server;

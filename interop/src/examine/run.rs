@@ -263,6 +263,7 @@ impl<'a, B: Bench> Runner<'a, B> {
             output: relative(&tried.finished.output),
             findings: tried.finished.findings,
             again: format!("{} --case {}", self.plan.again, about.id),
+            pair: None,
         };
         self.plan
             .expected

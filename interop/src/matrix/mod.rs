@@ -14,11 +14,15 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::cell::{Cell, Finished, Setting, Stop};
+use crate::dialect::Dialect;
+use crate::examine::event::{CaseLevel, FindingEvent};
+use crate::examine::finding;
 use crate::impossible::Impossible;
 use crate::judge::{Finding, Level, Whose};
 use crate::message::Field;
 use crate::peer::Places;
 use crate::process;
+use crate::record::{Recording, Side};
 use crate::scenarios::Scenario;
 use crate::tap::Flip;
 use crate::wire_log;
@@ -65,9 +69,13 @@ pub(crate) struct CellReport {
     pub(crate) again: String,
     pub(crate) outcome: Outcome,
     pub(crate) findings: Vec<Finding>,
+    /// The same with the bytes that they are about.
+    pub(crate) events: Vec<FindingEvent>,
     pub(crate) seconds: f64,
     /// Where its logs are.
     pub(crate) folder: PathBuf,
+    /// One a connection.
+    pub(crate) wire_logs: Vec<PathBuf>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -144,8 +152,10 @@ fn run_cell(plan: &Plan, job: &Job) -> CellReport {
         again: job.again(),
         outcome: Outcome::Passed,
         findings: Vec::new(),
+        events: Vec::new(),
         seconds: 0.0,
         folder: folder.clone(),
+        wire_logs: Vec::new(),
     };
     if process::interrupted() {
         report.outcome = Outcome::Interrupted;
@@ -157,7 +167,9 @@ fn run_cell(plan: &Plan, job: &Job) -> CellReport {
     }
     if let Some(ability) = job.missing() {
         report.outcome = Outcome::Failed;
-        report.findings.push(lacking(ability.slug()));
+        let finding = lacking(ability.slug());
+        report.events = vec![event_of(&finding, job, &Recording::default(), &job.dialect)];
+        report.findings.push(finding);
         return report;
     }
     let setting = Setting {
@@ -207,6 +219,22 @@ fn close(plan: &Plan, job: &Job, report: &mut CellReport, finished: Finished) {
         let of_run = finished.dialects.get(door);
         Arc::clone(of_run.unwrap_or(&job.dialect))
     };
+    let connections = finished.recording.connections.iter().enumerate();
+    report.wire_logs = connections
+        .map(|(number, _)| report.folder.join(wire_log::file_name(number)))
+        .collect();
+    let of_place = |finding: &Finding| {
+        let place = finding.place.as_ref()?;
+        let connection = finished.recording.connections.get(place.connection)?;
+        Some(dialect_of(connection.door))
+    };
+    let findings = report.findings.iter();
+    report.events = findings
+        .map(|finding| {
+            let dialect = of_place(finding).unwrap_or_else(|| Arc::clone(&job.dialect));
+            event_of(finding, job, &finished.recording, &dialect)
+        })
+        .collect();
     let logs = wire_log::write(
         &report.folder,
         dialect_of,
@@ -232,6 +260,22 @@ fn outcome(stop: Option<Stop>, failed: bool) -> Outcome {
         None if failed => Outcome::Failed,
         None => Outcome::Passed,
     }
+}
+
+/// A finding for the reports that are made from events; it says there whose it is.
+fn event_of(
+    finding: &Finding,
+    job: &Job,
+    recording: &Recording,
+    dialect: &Dialect,
+) -> FindingEvent {
+    let (side, name) = match finding.whose {
+        Whose::Server => (Side::Server, job.server.name.clone()),
+        Whose::Client => (Side::Client, job.client_name()),
+    };
+    let mut event = finding::event_of(finding, CaseLevel::Must, dialect, recording, side);
+    event.got = format!("{}, from {name}", event.got);
+    event
 }
 
 fn lacking(ability: &str) -> Finding {

@@ -1,240 +1,214 @@
-//! The matrix and its failures for a terminal.
+//! An examination at a terminal: a line that moves while it runs, each failure when it happens, the sum.
 
-use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 
-use crate::judge::{Finding, Level, Whose};
-use crate::matrix::{CellReport, Outcome, Run};
-use crate::report::Counts;
-use crate::wire_log;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// How many findings of a failed cell are shown; what follows is mostly their consequence.
+use crate::dialect::Dialect;
+use crate::examine::event::{CaseEnded, Event, FindingEvent, RunStarted, Verdict};
+use crate::report::bytes::{self, Line};
+use crate::report::run::{Run, level, name, plain, word};
+
+/// How many findings of a case are shown; what follows is mostly their consequence.
 const SHOWN: usize = 4;
 
-/// Prints the matrix, then each failure, then the sum.
-pub(crate) fn print(mut out: impl Write, run: &Run) -> io::Result<()> {
-    for title in in_order(run.cells.iter().map(|cell| cell.table.as_str())) {
-        let cells: Vec<_> = run
-            .cells
-            .iter()
-            .filter(|cell| cell.table == title)
-            .collect();
-        table(&mut out, title, &cells)?;
-    }
-    impossible(&mut out, run)?;
-    for cell in &run.cells {
-        failure(&mut out, cell)?;
-    }
-    warnings(&mut out, run)?;
-    for entry in &run.stale {
-        writeln!(out, "STALE  impossible.toml lists {entry}")?;
-    }
-    sum(&mut out, run)
+/// Tells of a run as it goes. What lasts goes to `out`, the moving line to stderr if that is a terminal.
+pub(super) struct Console<W> {
+    out: W,
+    /// The folder of the run, before every path.
+    folder: std::path::PathBuf,
+    dialect: Option<Dialect>,
+    progress: Option<ProgressBar>,
+    seen: Vec<Event>,
 }
 
-fn table(out: &mut impl Write, title: &str, cells: &[&CellReport]) -> io::Result<()> {
-    let pairs = in_order(
-        cells
-            .iter()
-            .map(|cell| (cell.server.as_str(), cell.client.as_str())),
-    );
-    let rows = in_order(cells.iter().map(|cell| cell.row.as_str()));
-    let longest = rows.iter().map(|row| row.len()).max().unwrap_or(0);
-    // The title of a mixed table is a sentence, and stands above it.
-    let (above, corner) = match title.contains(' ') {
-        true => (Some(title), ""),
-        false => (None, title),
-    };
-    let width = longest.max(corner.len());
-    if let Some(title) = above {
-        writeln!(out, "{title}")?;
-    }
-    write!(out, "{corner:width$} ")?;
-    for number in 1..=pairs.len() {
-        write!(out, "{number:>2}")?;
-    }
-    writeln!(out)?;
-    for row in &rows {
-        write!(out, "{row:width$} ")?;
-        for (server, client) in &pairs {
-            let found = cells
-                .iter()
-                .find(|cell| cell.row == *row && cell.server == *server && cell.client == *client);
-            write!(out, " {}", found.map_or(' ', |cell| mark(&cell.outcome)))?;
-        }
-        writeln!(out)?;
-    }
-    for (number, (server, client)) in pairs.iter().enumerate() {
-        writeln!(out, "{:width$} {:>2} {client} -> {server}", "", number + 1)?;
-    }
-    writeln!(out)
-}
-
-fn mark(outcome: &Outcome) -> char {
-    match outcome {
-        Outcome::Passed => '.',
-        Outcome::Failed => 'F',
-        Outcome::Impossible(_) => '-',
-        Outcome::NotStarted(_) | Outcome::Error(_) => 'E',
-        Outcome::Interrupted => '?',
-    }
-}
-
-fn impossible(out: &mut impl Write, run: &Run) -> io::Result<()> {
-    let mut reasons: BTreeMap<_, usize> = BTreeMap::new();
-    for cell in &run.cells {
-        if let Outcome::Impossible(reason) = &cell.outcome {
-            *reasons
-                .entry((cell.scenario.id, &cell.client, &cell.dialect, reason))
-                .or_default() += 1;
-        }
-    }
-    for ((id, client, dialect, reason), count) in &reasons {
-        writeln!(
+impl<W: Write> Console<W> {
+    pub(super) fn new(out: W, folder: &Path, live: bool) -> Self {
+        let progress = (live && io::stderr().is_terminal()).then(|| {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+            if let Ok(style) = ProgressStyle::with_template("{pos} of {len} cases  {wide_msg}") {
+                bar.set_style(style);
+            }
+            bar
+        });
+        Self {
             out,
-            "-  {id} with {client} in {dialect} ({count}): {reason}"
-        )?;
+            folder: folder.to_owned(),
+            dialect: None,
+            progress,
+            seen: Vec::new(),
+        }
     }
-    if !reasons.is_empty() {
-        writeln!(out)?;
+
+    pub(super) fn take(&mut self, event: &Event) -> io::Result<()> {
+        match event {
+            Event::RunStarted(started) => self.start(started)?,
+            Event::CaseStarted { case } => {
+                if let Some(bar) = &self.progress {
+                    bar.set_message(plain(case));
+                }
+            }
+            Event::CaseEnded(ended) => {
+                let text = case_text(ended, self.dialect.as_ref(), &self.folder);
+                let out = &mut self.out;
+                match &self.progress {
+                    Some(bar) => {
+                        bar.suspend(|| out.write_all(text.as_bytes()))?;
+                        bar.inc(1);
+                    }
+                    None => out.write_all(text.as_bytes())?,
+                }
+            }
+            Event::RunEnded(_) => {
+                if let Some(bar) = &self.progress {
+                    bar.finish_and_clear();
+                }
+            }
+        }
+        self.seen.push(event.clone());
+        if matches!(event, Event::RunEnded(_)) {
+            self.end()?;
+        }
+        self.out.flush()
     }
-    Ok(())
+
+    fn start(&mut self, started: &RunStarted) -> io::Result<()> {
+        self.dialect = Dialect::find(&started.dialect).ok();
+        if let Some(bar) = &self.progress {
+            bar.set_length(started.cases as u64);
+        }
+        let about = Run::of(&[Event::RunStarted(started.clone())]).title();
+        writeln!(self.out, "{}, {} cases", plain(&about), started.cases)?;
+        for line in &started.evidence {
+            writeln!(self.out, "  {}", plain(line))?;
+        }
+        writeln!(self.out)
+    }
+
+    /// What is said at the end, of a run that has one and of one that was cut short.
+    pub(super) fn end(&mut self) -> io::Result<()> {
+        let run = Run::of(&self.seen);
+        for (reason, count) in run.skipped() {
+            writeln!(self.out, "skip  {count}: {}", plain(reason))?;
+        }
+        for remark in run.remarks() {
+            writeln!(self.out, "note  {}", plain(&remark))?;
+        }
+        writeln!(self.out, "{}", run.sum())?;
+        if run.cases.iter().any(|case| !quiet(case)) {
+            writeln!(self.out, "logs  {}", self.folder.display())?;
+        }
+        Ok(())
+    }
 }
 
-fn failure(out: &mut impl Write, cell: &CellReport) -> io::Result<()> {
-    let (word, reason) = match &cell.outcome {
-        Outcome::Failed => ("FAIL", None),
-        Outcome::NotStarted(reason) => ("NOT STARTED", Some(reason)),
-        Outcome::Error(reason) => ("ERROR", Some(reason)),
-        Outcome::Passed | Outcome::Impossible(_) | Outcome::Interrupted => return Ok(()),
-    };
-    let CellReport {
-        client,
-        server,
-        dialect,
-        ..
-    } = cell;
+fn quiet(case: &CaseEnded) -> bool {
+    matches!(case.verdict, Verdict::Pass | Verdict::Skip)
+}
+
+/// A case that is worth words, in full; nothing for the others.
+pub(super) fn case_text(case: &CaseEnded, dialect: Option<&Dialect>, folder: &Path) -> String {
+    let mut text = Vec::new();
+    // A `Vec` takes everything that is written.
+    let _ = write_case(&mut text, case, dialect, folder);
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+fn write_case(
+    out: &mut impl Write,
+    case: &CaseEnded,
+    dialect: Option<&Dialect>,
+    folder: &Path,
+) -> io::Result<()> {
+    if quiet(case) {
+        return Ok(());
+    }
     writeln!(
         out,
-        "{word}  {}  {client} -> {server}  {dialect}",
-        cell.scenario.id
+        "{:5} {}  ({}, PROTOCOL.md {})",
+        word(case.verdict).to_uppercase(),
+        plain(&name(case)),
+        level(case.level),
+        plain(&case.section)
     )?;
-    writeln!(out, "      {}", cell.scenario.title)?;
-    if let Some(reason) = reason {
-        writeln!(out, "      {reason}")?;
+    if let Some(reason) = &case.reason {
+        writeln!(out, "      reason    {}", plain(reason))?;
     }
-    let must: Vec<_> = cell
-        .findings
-        .iter()
-        .filter(|found| found.level == Level::Must)
-        .collect();
-    for found in must.iter().take(SHOWN) {
-        finding(out, cell, found)?;
+    if matches!(case.verdict, Verdict::Xfail) {
+        return writeln!(out);
     }
-    if must.len() > SHOWN {
-        writeln!(out, "      and {} more, in the logs", must.len() - SHOWN)?;
+    writeln!(out, "      does      {}", plain(&case.does))?;
+    writeln!(out, "      expects   {}", plain(&case.expects))?;
+    let of_pair = case
+        .pair
+        .as_ref()
+        .and_then(|pair| Dialect::find(&pair.dialect).ok());
+    for found in case.findings.iter().take(SHOWN) {
+        finding(out, found, of_pair.as_ref().or(dialect))?;
     }
-    writeln!(out, "      logs      {}", cell.folder.display())?;
-    writeln!(out, "      again     {}", cell.again)?;
-    writeln!(out)
+    if case.findings.len() > SHOWN {
+        writeln!(
+            out,
+            "      and {} more, in the logs",
+            case.findings.len() - SHOWN
+        )?;
+    }
+    for log in case.wire_logs.iter().take(SHOWN) {
+        writeln!(out, "      wire      {}", folder.join(log).display())?;
+    }
+    for output in &case.output {
+        writeln!(out, "      printed   {}", folder.join(output).display())?;
+    }
+    writeln!(out, "      again     {}\n", plain(&case.again))
 }
 
-fn finding(out: &mut impl Write, cell: &CellReport, found: &Finding) -> io::Result<()> {
-    let whose = match found.whose {
-        Whose::Server => &cell.server,
-        Whose::Client => &cell.client,
-    };
-    let section = match found.section {
+fn finding(
+    out: &mut impl Write,
+    found: &FindingEvent,
+    dialect: Option<&Dialect>,
+) -> io::Result<()> {
+    let section = match found.section.as_str() {
         "" => String::new(),
-        section => format!(" (PROTOCOL.md {section})"),
+        section => format!(" (PROTOCOL.md {})", plain(section)),
     };
-    writeln!(out, "    * {} of {whose}{section}", found.field)?;
+    writeln!(out, "    * {}{section}", plain(&found.field))?;
+    writeln!(out, "      expected  {}", plain(&found.expected))?;
+    writeln!(out, "      got       {}", plain(&found.got))?;
+    if let Some(cause) = &found.cause {
+        writeln!(out, "      likely    {}", plain(cause))?;
+    }
     if let Some(place) = &found.place {
         writeln!(
             out,
-            "      frame     {} {}, {}, of connection {}; offset {}",
-            place.direction.name(),
-            place.frame + 1,
-            place.title,
-            place.connection + 1,
-            place.offset,
+            "      in        {} {}, {}, of connection {}; offset {}",
+            plain(&place.direction),
+            place.frame,
+            plain(&place.message),
+            place.connection,
+            place.offset
         )?;
     }
-    writeln!(out, "      expected  {}", found.expected)?;
-    writeln!(out, "      got       {}", found.got)?;
-    if let Some(cause) = &found.cause {
-        writeln!(out, "      likely    {cause}")?;
-    }
-    if let Some(place) = &found.place {
-        let log = cell.folder.join(wire_log::file_name(place.connection));
-        writeln!(out, "      wire      {}", log.display())?;
+    for line in bytes::around(&bytes::lines(found, dialect)) {
+        write_line(out, line)?;
     }
     Ok(())
 }
 
-/// What only a SHOULD is behind, once for all cells alike.
-fn warnings(out: &mut impl Write, run: &Run) -> io::Result<()> {
-    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
-    for cell in &run.cells {
-        for found in cell
-            .findings
-            .iter()
-            .filter(|found| found.level == Level::Should)
-        {
-            let whose = match found.whose {
-                Whose::Server => &cell.server,
-                Whose::Client => &cell.client,
-            };
-            let title = found
-                .place
-                .as_ref()
-                .map_or("", |place| place.title.as_str());
-            let line = format!(
-                "WARN  {} of {whose} in {title}: expected {} (PROTOCOL.md {})",
-                found.field, found.expected, found.section
-            );
-            *seen.entry(line).or_default() += 1;
-        }
+fn write_line(out: &mut impl Write, line: &Line) -> io::Result<()> {
+    let Line { offset, field, .. } = line;
+    if let Some(instead) = &line.instead {
+        return writeln!(out, "      {offset:>8}  {:17}.. {instead}", "");
     }
-    for (line, count) in seen {
-        writeln!(out, "{line}, {count} times")?;
+    let hex = line.bytes.join(" ");
+    writeln!(out, "      {offset:>8}  {field:17} {hex:47}  {}", line.text)?;
+    let Some(wrong) = line.wrong else {
+        return Ok(());
+    };
+    let point = format!("{:width$}^^", "", width = 3 * wrong);
+    match &line.due {
+        Some(due) => writeln!(out, "      {:>8}  {:17} {due:47}  due", "", "")?,
+        None => writeln!(out, "      {:>8}  {:17} {point}", "", "")?,
     }
     Ok(())
-}
-
-fn sum(out: &mut impl Write, run: &Run) -> io::Result<()> {
-    let counts = Counts::of(run);
-    let mut parts = vec![
-        format!(
-            "{} cell{}",
-            counts.cells,
-            if counts.cells == 1 { "" } else { "s" }
-        ),
-        format!("{} passed", counts.passed),
-        format!("{} failed", counts.failed),
-        format!("{} impossible", counts.impossible),
-    ];
-    for (count, word) in [
-        (counts.not_started, "not started"),
-        (counts.errors, "errors of the harness"),
-        (counts.interrupted, "interrupted"),
-        (counts.warnings, "warnings"),
-        (run.stale.len(), "stale entries"),
-    ] {
-        if count > 0 {
-            parts.push(format!("{count} {word}"));
-        }
-    }
-    writeln!(out, "{} in {:.1} s", parts.join(", "), run.seconds)
-}
-
-/// The distinct values, in the order in which they first come.
-fn in_order<T: PartialEq>(values: impl Iterator<Item = T>) -> Vec<T> {
-    let mut distinct = Vec::new();
-    for value in values {
-        if !distinct.contains(&value) {
-            distinct.push(value);
-        }
-    }
-    distinct
 }
