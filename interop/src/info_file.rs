@@ -41,7 +41,8 @@ impl InfoFile {
         Self::parse(&text)
     }
 
-    fn parse(text: &str) -> Result<Self, String> {
+    /// Reads the text of an info file.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let mut lines = text.lines().map(str::trim_end);
         let name = lines.next().ok_or("it is empty")?.to_owned();
         let id = parse_id(lines.next().unwrap_or_default());
@@ -56,15 +57,23 @@ impl InfoFile {
     /// Replaces the info file of this folder by one as the programs write it (3.1): under the name
     /// `Me.info`, with CRLF and the key on many lines.
     pub(crate) fn write_wrapped(&self, folder: &Path) -> Result<(), String> {
-        self.write(folder, "Me.info", "\r\n", WRAPPED_AT)
+        self.write_as(folder, "Me.info", "\r\n", WRAPPED_AT)
     }
 
     /// Replaces the info file of this folder.
     pub(crate) fn write_plain(&self, folder: &Path) -> Result<(), String> {
-        self.write(folder, "me.info", "\n", usize::MAX)
+        self.write_as(folder, "me.info", "\n", usize::MAX)
     }
 
-    fn write(&self, folder: &Path, name: &str, end: &str, width: usize) -> Result<(), String> {
+    /// Replaces the info file of this folder by one of this name, with lines that end so and at most so many
+    /// characters of the key in one of them.
+    pub(crate) fn write_as(
+        &self,
+        folder: &Path,
+        name: &str,
+        end: &str,
+        width: usize,
+    ) -> Result<(), String> {
         let key = STANDARD.encode(self.keys.to_pkcs8()?);
         let mut lines = vec![
             self.name.clone(),

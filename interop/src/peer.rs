@@ -338,26 +338,38 @@ impl Peer {
 }
 
 fn fill(text: &str, values: &Values) -> String {
+    let texts: Vec<_> = values
+        .texts
+        .iter()
+        .map(|(name, text)| (*name, text.as_str()))
+        .collect();
+    fill_texts(text, &texts)
+}
+
+/// Puts texts in the place of `{placeholders}`; what is none of them stays.
+pub(crate) fn fill_texts(text: &str, texts: &[(&str, &str)]) -> String {
     let mut filled = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('{') {
         filled.push_str(before);
-        match after.split_once('}') {
-            Some((name, behind)) if values.texts.contains_key(name) => {
-                filled.extend(values.texts.get(name).map(String::as_str));
-                rest = behind;
-            }
-            _ => {
-                filled.push('{');
-                rest = after;
-            }
+        let found = after.split_once('}').and_then(|(name, behind)| {
+            let (_, text) = texts.iter().find(|(known, _)| *known == name)?;
+            Some((*text, behind))
+        });
+        if let Some((text, behind)) = found {
+            filled.push_str(text);
+            rest = behind;
+        } else {
+            filled.push('{');
+            rest = after;
         }
     }
     filled.push_str(rest);
     filled
 }
 
-fn on_path(program: &str) -> bool {
+/// Whether a program of this name is on the PATH.
+pub(crate) fn on_path(program: &str) -> bool {
     std::env::var_os("PATH").is_some_and(|path| {
         std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
     })

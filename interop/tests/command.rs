@@ -285,3 +285,97 @@ fn an_interrupt_ends_every_program_and_says_so() {
     let runs = std::fs::read_to_string(stat).is_ok_and(|text| text.contains("(sleep)"));
     assert!(!runs, "the server still runs");
 }
+
+#[test]
+fn a_matrix_is_saved_as_events_and_rendered_at_once_or_later() {
+    let peers = peers(Some("zlib-cksum"), None);
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str| folder.path().join(name);
+    let asked = |format: &str, name: &str| format!("{format}={}", file(name).display());
+    backup_interop()
+        .args([
+            "matrix",
+            "--scenario",
+            "first-backup",
+            "--dialect",
+            "seed",
+            "--peers",
+        ])
+        .arg(peers.path())
+        .args([
+            "--report",
+            &asked("html", "a.html"),
+            "--report",
+            &asked("junit", "a.xml"),
+        ])
+        .arg("--keep")
+        .arg(file("run"))
+        .assert()
+        .code(1);
+    let read = |name: &str| std::fs::read_to_string(file(name)).expect("a report");
+    assert!(
+        read("a.xml").contains("failures=\"1\""),
+        "{}",
+        read("a.xml")
+    );
+    let page = read("a.html");
+    // The bytes, what was due, and the wire log are in the page.
+    for part in [
+        "class=\"due\"",
+        "<mark>",
+        "1100 register",
+        "zlib&#39;s CRC-32",
+    ] {
+        assert!(page.contains(part), "{part}\n{page}");
+    }
+    backup_interop()
+        .arg("report")
+        .arg(file("run"))
+        .args(["--format", "html", "--output"])
+        .arg(file("b.html"))
+        .assert()
+        .code(0);
+    assert_eq!(read("b.html"), page);
+    backup_interop()
+        .arg("report")
+        .arg(peers.path())
+        .assert()
+        .code(2)
+        .stderr(predicate::str::contains("run.jsonl"));
+}
+
+#[test]
+fn explains_a_case_and_refuses_one_that_is_none() {
+    backup_interop()
+        .args([
+            "explain",
+            "server/registration/name-taken",
+            "matrix/first-backup",
+        ])
+        .assert()
+        .code(0)
+        .stdout(predicate::str::contains("  expects   "))
+        .stdout(predicate::str::contains(
+            "matrix --scenario matrix/first-backup",
+        ));
+    backup_interop()
+        .args(["explain", "server/nothing"])
+        .assert()
+        .code(2);
+}
+
+#[test]
+fn the_vectors_are_confirmed() {
+    backup_interop()
+        .args(["vectors", "--check", "--dialect", "seed"])
+        .assert()
+        .code(0)
+        .stdout(predicate::str::contains("none contradicted"));
+    for wrong in [&["vectors"][..], &["vectors", "--export", "/proc/none"]] {
+        backup_interop().args(wrong).assert().code(2);
+    }
+    backup_interop()
+        .args(["vectors", "--check", "--dialect", "nothing"])
+        .assert()
+        .code(4);
+}

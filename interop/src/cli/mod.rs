@@ -1,5 +1,6 @@
 //! The command `backup-interop`: its arguments, and its exit codes. One file a subcommand.
 
+mod client;
 mod explain;
 mod list;
 mod matrix;
@@ -70,6 +71,9 @@ enum Command {
     /// Examine a server by cases, byte by byte
     #[command(after_help = EXIT_CODES)]
     Server(Box<server::Arguments>),
+    /// Examine a client by cases, byte by byte: plays its server
+    #[command(after_help = EXIT_CODES)]
+    Client(Box<client::Arguments>),
     /// Play a server or a client that is right in everything, but for one fault or what a script says
     #[command(subcommand)]
     Play(Box<Play>),
@@ -105,6 +109,7 @@ fn run(arguments: Arguments) -> ExitCode {
     let result = match arguments.command {
         Command::Matrix(arguments) => matrix::run(*arguments),
         Command::Server(arguments) => server::run(&arguments),
+        Command::Client(arguments) => client::run(&arguments),
         Command::List(arguments) => list::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Proxy(arguments) => proxy::run(*arguments),

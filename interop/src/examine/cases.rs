@@ -4,11 +4,14 @@ use std::fmt::Write as _;
 
 use crate::examine::case::About;
 use crate::examine::event::CaseLevel;
-use crate::examine::server;
+use crate::examine::{client, server};
 
 /// The roles, and the cases of each in the order in which they run.
 pub(crate) fn tables() -> Vec<(&'static str, Vec<About>)> {
-    vec![("server", server::TABLE.abouts().collect())]
+    vec![
+        ("server", server::TABLE.abouts().collect()),
+        ("client", client::TABLE.abouts().collect()),
+    ]
 }
 
 /// The level as a word.

@@ -13,6 +13,7 @@
 
 pub(crate) mod case;
 pub(crate) mod cases;
+pub(crate) mod client;
 pub(crate) mod event;
 pub(crate) mod expected;
 pub(crate) mod finding;

@@ -7,7 +7,7 @@ mod write;
 use std::ops::Range;
 
 pub(crate) use layout::{extent, fixed_payload_size, header_size, size_field, stated_payload};
-pub(crate) use write::{Values, name_field, payload, request, response};
+pub(crate) use write::{Values, name_field, payload, request, response, set_request_size};
 
 use crate::dialect::{ByteOrder, Dialect};
 use crate::message::{Direction, Field, Kind};
@@ -56,18 +56,18 @@ pub(crate) struct Frame<'a> {
 }
 
 impl<'a> Frame<'a> {
-    fn cut(
+    /// The message of this header; its content may be missing from the bytes.
+    pub(crate) fn of(
         dialect: &Dialect,
         direction: Direction,
         header: Header,
         bytes: &'a [u8],
-        start: usize,
     ) -> Self {
         Self {
             kind: dialect.kind(direction, header.code),
             header,
             bytes,
-            start,
+            start: 0,
             places: places(dialect, direction, &header),
             byte_order: dialect.byte_order,
             packet_byte_order: dialect.packet_byte_order,
@@ -144,7 +144,10 @@ pub(crate) fn split<'a>(
         let Some(bytes) = rest.get(..extent.total) else {
             return (frames, rest);
         };
-        frames.push(Frame::cut(dialect, direction, header, bytes, start));
+        frames.push(Frame {
+            start,
+            ..Frame::of(dialect, direction, header, bytes)
+        });
         start += extent.total;
     }
 }
@@ -156,7 +159,7 @@ pub(crate) fn head_of<'a>(
     bytes: &'a [u8],
 ) -> Option<Frame<'a>> {
     let header = header(dialect, direction, bytes)?;
-    Some(Frame::cut(dialect, direction, header, bytes, 0))
+    Some(Frame::of(dialect, direction, header, bytes))
 }
 
 /// Reads the header at the start of `bytes`, if all of it is there.

@@ -54,6 +54,25 @@ pub(crate) fn request(dialect: &Dialect, kind: Kind, id: &Id, payload: &[u8]) ->
     message(dialect, kind, id, payload)
 }
 
+/// Puts another payload size into the header of the last request in these bytes, of which no content is there yet.
+pub(crate) fn set_request_size(dialect: &Dialect, bytes: &mut [u8], size: u32) {
+    let mut offset = 0;
+    let mut place = None;
+    for (field, width) in layout::header_fields(dialect, Direction::Request) {
+        if field == Field::PayloadSize {
+            place = Some(offset..offset + width);
+        }
+        offset += width;
+    }
+    let fixed = layout::fixed_payload_size(dialect, Kind::SendFile);
+    let start = bytes.len().checked_sub(offset + fixed);
+    if let (Some(start), Some(place)) = (start, place)
+        && let Some(field) = bytes.get_mut(start + place.start..start + place.end)
+    {
+        field.copy_from_slice(&dialect.bytes_of(size, field.len()));
+    }
+}
+
 /// Writes a response.
 pub(crate) fn response(dialect: &Dialect, kind: Kind, payload: &[u8]) -> Vec<u8> {
     message(dialect, kind, &[0; 16], payload)

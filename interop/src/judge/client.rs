@@ -256,9 +256,7 @@ impl<'a> Judge<'a> {
                 client.key = client
                     .public_key
                     .as_deref()
-                    .and_then(|public| case.keys.find(public))
-                    .and_then(|pair| pair.unwrap(wrapped))
-                    .and_then(AesKey::new);
+                    .and_then(|public| case.keys.open(public, wrapped));
                 client.key_used = None;
                 run.tries = 0;
                 run.allow(&[Kind::SendFile]);

@@ -94,13 +94,22 @@ pub(crate) fn checksum_over(
 pub(crate) fn cksum(data: &[u8]) -> u32 {
     let mut digest = POSIX_CRC.digest();
     digest.update(data);
-    let length = (data.len() as u64).to_le_bytes();
-    let used = length
-        .iter()
-        .rposition(|byte| *byte != 0)
-        .map_or(0, |last| last + 1);
-    digest.update(length.get(..used).unwrap_or_default());
+    digest.update(significant(&(data.len() as u64).to_le_bytes()));
     digest.finalize()
+}
+
+/// The same of so many zeros, without them: they leave the CRC at its initial 0.
+pub(crate) fn cksum_of_zeros(size: u64) -> u32 {
+    let mut digest = POSIX_CRC.digest();
+    digest.update(significant(&size.to_le_bytes()));
+    digest.finalize()
+}
+
+/// An integer without the zeros at its end.
+fn significant(bytes: &[u8]) -> &[u8] {
+    let last = bytes.iter().rposition(|byte| *byte != 0);
+    let used = last.map_or(0, |last| last + 1);
+    bytes.get(..used).unwrap_or_default()
 }
 
 /// The same CRC without the length: a mistake to recognise.
@@ -357,8 +366,13 @@ impl KeyPair {
 
 /// Wraps an AES key for a public key in DER (4.2).
 pub(crate) fn wrap(public_der: &[u8], key: &AesKey) -> Result<Vec<u8>, String> {
+    wrap_bytes(public_der, key.bytes())
+}
+
+/// The same with any bytes, which need be no key.
+pub(crate) fn wrap_bytes(public_der: &[u8], bytes: &[u8]) -> Result<Vec<u8>, String> {
     public_key(public_der)?
-        .oaep_encrypt::<sha1::Sha1>(key.bytes())
+        .oaep_encrypt::<sha1::Sha1>(bytes)
         .map_err(|e| e.to_string())
 }
 
@@ -373,25 +387,48 @@ fn public_key(der: &[u8]) -> Result<PublicKey, String> {
     PublicKey::from_public_key_der(der).map_err(|e| e.to_string())
 }
 
-/// The private keys that the examiner has seen in the clients' info files.
+/// What opens wrapped keys: the private keys that the examiner has seen in the clients' info files, and
+/// what it wrapped itself.
 #[derive(Clone, Default)]
-pub(crate) struct Keyring(Vec<KeyPair>);
+pub(crate) struct Keyring {
+    pairs: Vec<KeyPair>,
+    wrapped: Vec<(Vec<u8>, AesKey)>,
+}
 
 impl Keyring {
     pub(crate) fn add(&mut self, pair: KeyPair) {
         if self.find(&pair.public_der).is_none() {
-            self.0.push(pair);
+            self.pairs.push(pair);
         }
+    }
+
+    pub(crate) fn join(&mut self, other: Self) {
+        other.pairs.into_iter().for_each(|pair| self.add(pair));
+        self.wrapped.extend(other.wrapped);
+    }
+
+    /// A key that the examiner wrapped: it needs no private key to know it again.
+    pub(crate) fn add_wrapped(&mut self, wrapped: Vec<u8>, key: AesKey) {
+        self.wrapped.push((wrapped, key));
     }
 
     /// The pair of this public key.
     pub(crate) fn find(&self, public_der: &[u8]) -> Option<&KeyPair> {
-        self.0.iter().find(|pair| pair.public_der == public_der)
+        self.pairs.iter().find(|pair| pair.public_der == public_der)
     }
 
     /// Any pair that opens this wrapped key.
     pub(crate) fn opener(&self, wrapped: &[u8]) -> Option<&KeyPair> {
-        self.0.iter().find(|pair| pair.unwrap(wrapped).is_some())
+        self.pairs
+            .iter()
+            .find(|pair| pair.unwrap(wrapped).is_some())
+    }
+
+    /// The AES key that was wrapped for this public key.
+    pub(crate) fn open(&self, public_der: &[u8], wrapped: &[u8]) -> Option<AesKey> {
+        let own = self.wrapped.iter().find(|(known, _)| known == wrapped);
+        own.map(|(_, key)| key.clone())
+            .or_else(|| AesKey::new(self.find(public_der)?.unwrap(wrapped)?))
     }
 }
 

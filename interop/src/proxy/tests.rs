@@ -263,6 +263,27 @@ fn a_script_drops_ends_and_replaces() {
 }
 
 #[test]
+fn what_is_dropped_goes_with_its_content() {
+    let dialect = dialect();
+    let values =
+        Values::default()
+            .bytes(Field::FileName, b"a.txt")
+            .number(&dialect, Field::ContentSize, 48);
+    let mut payload = frame::payload(&dialect, Kind::SendFile, &values);
+    payload.extend([7; 48]);
+    let file = frame::request(&dialect, Kind::SendFile, &[0; 16], &payload);
+    let requests = [register(), file, register()].concat();
+    let script = "[[change]]\nmessage = \"send-file\"\ndrop = true\n";
+    let passed = pass(script, None, &requests, &[]);
+    assert!(passed.requests == [register(), register()].concat());
+    assert!(
+        passed.printed.contains("content-size 48"),
+        "{}",
+        passed.printed
+    );
+}
+
+#[test]
 fn a_script_that_makes_no_sense_is_refused_with_the_reason() {
     for (text, part) in [
         (
