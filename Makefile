@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help setup build release bindings cpp-client fmt fmt-check lint arrows test test-rust test-python test-cpp \
-	interop readme-matrix ci vectors vectors-check clean
+	interop cases examine-clients readme-matrix ci vectors vectors-check clean
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -81,9 +81,17 @@ vectors-check: $(VENV)/.ready ## fail if the vectors differ from what the genera
 	$(PY) vectors/check.py
 	$(PY) vectors/confirm.py
 
-interop: build ## the matrix: every client against every server, every byte looked at
+interop: build examine-clients ## the matrix: every client against every server, every byte looked at; and each client by cases
 	target/release/backup-interop matrix
 	@$(PY) scripts/check_readme.py target/release
+
+cases: ## write docs/CASES.md again from the examiner's tables
+	cargo run --quiet --locked -p backup-interop -- list --markdown > docs/CASES.md.new
+	mv docs/CASES.md.new docs/CASES.md
+
+examine-clients: build ## examine each client by cases, in the two dialects that run in full
+	for client in backup-client cpp-client python-client; do for dialect in seed readme; do \
+		target/release/backup-interop client --peer $$client --dialect $$dialect; done; done
 
 readme-matrix: build ## play the matrix and write it into README.md
 	target/release/backup-interop matrix | $(PY) scripts/write_matrix.py

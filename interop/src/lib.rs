@@ -9,12 +9,14 @@
 //! | `message`, `frame`, `dialect` | the words, and where the fields of a message lie |
 //! | `oracle`, `info_file` | ciphers, keys, checksum; the client's private key |
 //! | `tap` | the proxy between client and server: records, cuts, holds, changes |
+//! | `proxy` | the tap between any two programs, decoding as they speak |
 //! | `record` | what the tap wrote down |
 //! | `judge` | what PROTOCOL.md asks of each side, given what reached it |
 //! | `peer`, `process`, `store` | the programs, and the server's folder |
 //! | `scenarios`, `cell` | what happens in a cell of the matrix |
 //! | `play` | scripted peers with faults, to examine the examiner |
 //! | `examine` | the examination of one program, by cases |
+//! | `vectors` | the golden vectors, confirmed with codec and oracle |
 //! | `matrix`, `wire_log`, `report`, `cli` | running the cells and telling of them |
 //!
 //! The judge sees bytes alone; the tap knows nothing of right and wrong.
@@ -34,11 +36,13 @@ mod oracle;
 mod peer;
 mod play;
 mod process;
+mod proxy;
 mod record;
 mod report;
 mod scenarios;
 mod store;
 mod tap;
+mod vectors;
 mod wire_log;
 
 pub use cli::{Exit, main};

@@ -117,18 +117,11 @@ fn stream(
     parts
 }
 
-fn fields(text: &mut String, frame: &Frame<'_>) {
+/// The fields of a message, each with its value and its bytes.
+pub(crate) fn fields(text: &mut String, frame: &Frame<'_>) {
     for place in frame.places() {
         let bytes = frame.get(place.field);
-        let value = match place.field {
-            Field::Version => frame.header.version.to_string(),
-            field if field.is_number() => frame.number(field).to_string(),
-            Field::ClientName | Field::FileName => match frame::name_text(bytes) {
-                Some(name) => format!("{:?}", String::from_utf8_lossy(name)),
-                None => "no NUL".into(),
-            },
-            _ => format!("{} bytes", bytes.len()),
-        };
+        let value = value(frame, place.field);
         let _ = writeln!(text, "  {} = {value}", place.field);
         if place.field == Field::MessagePadding && bytes.iter().all(|byte| *byte == 0) {
             continue;
@@ -154,7 +147,22 @@ fn fields(text: &mut String, frame: &Frame<'_>) {
     }
 }
 
-fn dump(text: &mut String, start: usize, bytes: &[u8]) {
+/// The value of a field in a word.
+pub(crate) fn value(frame: &Frame<'_>, field: Field) -> String {
+    let bytes = frame.get(field);
+    match field {
+        Field::Version => frame.header.version.to_string(),
+        field if field.is_number() => frame.number(field).to_string(),
+        Field::ClientName | Field::FileName => match frame::name_text(bytes) {
+            Some(name) => format!("{:?}", String::from_utf8_lossy(name)),
+            None => "no NUL".into(),
+        },
+        _ => format!("{} bytes", bytes.len()),
+    }
+}
+
+/// Bytes in lines of 16, the middle of many left out.
+pub(crate) fn dump(text: &mut String, start: usize, bytes: &[u8]) {
     if bytes.len() > 4 * SHOWN {
         let (first, rest) = bytes.split_at(SHOWN);
         let (left_out, last) = rest.split_at(rest.len() - SHOWN);

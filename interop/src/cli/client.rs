@@ -1,7 +1,6 @@
 //! `backup-interop client`: the examination of a client.
 
 use std::collections::HashSet;
-use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
@@ -12,11 +11,12 @@ use crate::cli::{Complaint, Exit, interrupt_on_signals};
 use crate::dialect::Dialect;
 use crate::examine::client::{Beside, ClientBench, Command, Examination, Program, TABLE};
 use crate::examine::expected::Expected;
+use crate::examine::folder;
 use crate::examine::options::Options;
 use crate::examine::run::{self, Plan};
 use crate::examine::select::Selection;
-use crate::examine::{folder, plain};
 use crate::peer::{Peer, PeerError, Role};
+use crate::report;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -27,6 +27,10 @@ pub(super) struct Arguments {
     slow_cases: bool,
     #[command(flatten)]
     options: Options,
+    /// Write a report to a file (`-` for stdout) besides what is printed: console, jsonl, junit, markdown or html;
+    /// repeatable
+    #[arg(long, value_name = "FORMAT=FILE")]
+    report: Vec<report::Wanted>,
 }
 
 /// Which client it is.
@@ -137,9 +141,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Complaint> {
         }),
         keep: options.keep.is_some(),
     };
-    let sinks = vec![
-        folder::save_events(&folder).map_err(Complaint::ours)?,
-        plain::sink(io::stdout(), folder),
-    ];
+    let mut sinks = report::sinks(&arguments.report, &folder).map_err(Complaint::usage)?;
+    sinks.push(folder::save_events(&folder).map_err(Complaint::ours)?);
     run::run(&bench, &plan, sinks).map_err(Complaint::ours)
 }

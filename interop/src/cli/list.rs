@@ -8,6 +8,7 @@ use clap::Args;
 use crate::cli::places::peers_folder;
 use crate::cli::{Complaint, Exit};
 use crate::dialect::Dialect;
+use crate::examine::cases;
 use crate::peer::Peer;
 use crate::scenarios::{self, Scenario};
 use crate::tap::Flip;
@@ -17,12 +18,35 @@ pub(super) struct Arguments {
     /// Folder of the peers' TOML files
     #[arg(long, value_name = "DIR")]
     peers: Option<PathBuf>,
+    /// The cases alone, as the Markdown of docs/CASES.md
+    #[arg(long)]
+    markdown: bool,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Complaint> {
+    if arguments.markdown {
+        let text = cases::markdown();
+        io::stdout()
+            .lock()
+            .write_all(text.as_bytes())
+            .map_err(Complaint::ours)?;
+        return Ok(Exit::Passed);
+    }
     let folder = peers_folder(arguments.peers.as_deref())?;
     let mut out = io::stdout().lock();
     let mut line = |text: String| writeln!(out, "{text}").map_err(Complaint::ours);
+    for (role, cases) in cases::tables() {
+        line(format!(
+            "Cases of a {role} (level, PROTOCOL.md section, what happens)"
+        ))?;
+        for about in cases {
+            let level = cases::level(about.level);
+            line(format!(
+                "  {:44} {level:6} {:>5}  {}",
+                about.id, about.section, about.does
+            ))?;
+        }
+    }
     line(
         "Scenarios (PROTOCOL.md section, what happens, what the client has to be able to do)"
             .into(),

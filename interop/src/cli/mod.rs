@@ -1,11 +1,14 @@
 //! The command `backup-interop`: its arguments, and its exit codes. One file a subcommand.
 
 mod client;
+mod explain;
 mod list;
 mod matrix;
 mod places;
+mod proxy;
 mod report;
 mod server;
+mod vectors;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -71,11 +74,17 @@ enum Command {
     /// Examine a client by cases, byte by byte: plays its server
     #[command(after_help = EXIT_CODES)]
     Client(Box<client::Arguments>),
-    /// Play a scripted peer, to examine the examiner
-    #[command(hide = true, subcommand)]
+    /// Play a server or a client that is right in everything, but for one fault or what a script says
+    #[command(subcommand)]
     Play(Box<Play>),
-    /// List scenarios, peers and dialects
+    /// List cases, scenarios, peers and dialects
     List(list::Arguments),
+    /// Say what a case does and expects
+    Explain(explain::Arguments),
+    /// Stand between any two programs: decode, log and capture what they say, and disturb it on demand
+    Proxy(Box<proxy::Arguments>),
+    /// Check the golden vectors with the examiner's own codec, or write them out
+    Vectors(vectors::Arguments),
     /// Render a saved run again
     Report(report::Arguments),
 }
@@ -102,6 +111,9 @@ fn run(arguments: Arguments) -> ExitCode {
         Command::Server(arguments) => server::run(&arguments),
         Command::Client(arguments) => client::run(&arguments),
         Command::List(arguments) => list::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
+        Command::Proxy(arguments) => proxy::run(*arguments),
+        Command::Vectors(arguments) => vectors::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
         Command::Play(play) => return ExitCode::from(play::run(*play)),
     };

@@ -27,7 +27,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Complaint> {
     } else {
         arguments.run.parent()
     };
-    let folder = folder.unwrap_or(Path::new("."));
+    let folder = folder.unwrap_or_else(|| Path::new("."));
     report::open(&arguments.output)
         .and_then(|mut out| {
             report::render(arguments.format, &mut out, &events, folder)?;

@@ -2,6 +2,7 @@
 //!
 //! | module | what it knows |
 //! |---|---|
+//! | `cases` | the cases of every table, for lists and docs/CASES.md |
 //! | `case`, `event` | what a case is; what happens in a run, for every report |
 //! | `select`, `expected` | which cases run; which of them are known to fail |
 //! | `run` | running a table of cases on a bench, whatever is on it |
@@ -11,6 +12,7 @@
 //! | `server` | the cases of a server, and the scripted client that asks them |
 
 pub(crate) mod case;
+pub(crate) mod cases;
 pub(crate) mod client;
 pub(crate) mod event;
 pub(crate) mod expected;

@@ -199,7 +199,7 @@ fn spaced(bytes: &[u8]) -> String {
 }
 
 /// Bytes of a string of hex digits; `None` where it is none.
-pub(super) fn from_hex(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn from_hex(text: &str) -> Option<Vec<u8>> {
     if !text.len().is_multiple_of(2) || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;
     }

@@ -6,9 +6,10 @@ use std::path::Path;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::dialect::Dialect;
+use crate::examine::cases::level;
 use crate::examine::event::{CaseEnded, Event, FindingEvent, RunStarted, Verdict};
 use crate::report::bytes::{self, Line};
-use crate::report::run::{Run, level, name, plain, word};
+use crate::report::run::{Run, name, plain, word};
 
 /// How many findings of a case are shown; what follows is mostly their consequence.
 const SHOWN: usize = 4;

@@ -8,12 +8,15 @@ use std::time::{Duration, UNIX_EPOCH};
 use askama::Template;
 
 use crate::dialect::Dialect;
+use crate::examine::cases::level;
 use crate::examine::event::{CaseEnded, Event, FindingEvent, Verdict};
 use crate::report::bytes::{self, Line};
-use crate::report::run::{ALL, Run, chapter, level, name, plain, word};
+use crate::report::run::{ALL, Run, chapter, name, plain, word};
 
 /// How much of one log stands in the page, in bytes.
 const LOG: usize = 64 * 1024;
+/// How many failures are open at first; the rest is mostly more of the same.
+const OPEN: usize = 5;
 /// How much of all logs together.
 const LOGS: usize = 8 * 1024 * 1024;
 
@@ -107,6 +110,10 @@ pub(super) fn write(mut out: impl Write, events: &[Event], folder: &Path) -> io:
                 cases: vec![view],
             }),
         }
+    }
+    let views = chapters.iter_mut().flat_map(|chapter| &mut chapter.cases);
+    for view in views.filter(|view| view.open).skip(OPEN) {
+        view.open = false;
     }
     for chapter in &mut chapters {
         chapter.summarise();

@@ -4,9 +4,10 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use crate::dialect::Dialect;
+use crate::examine::cases::level;
 use crate::examine::event::{Event, Verdict};
 use crate::report::console;
-use crate::report::run::{ALL, Run, chapter, level, name, plain, word};
+use crate::report::run::{ALL, Run, chapter, name, plain, word};
 
 /// Writes the sum, a row a chapter, and everything that did not pass.
 pub(super) fn write(mut out: impl Write, events: &[Event], folder: &Path) -> io::Result<()> {

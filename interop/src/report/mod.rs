@@ -20,6 +20,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+pub(crate) use bytes::from_hex;
 pub(crate) use json::write;
 pub(crate) use run::read;
 pub(crate) use table::print;

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use crate::examine::event::{CaseEnded, CaseLevel, Event, RunEnded, RunStarted, Verdict};
+use crate::examine::event::{CaseEnded, Event, RunEnded, RunStarted, Verdict};
 use crate::examine::folder;
 
 /// The events of a run, sorted by what they are.
@@ -41,10 +41,6 @@ impl<'a> Run<'a> {
             Some(started) => format!("{} {} in {}", started.role, started.peer, started.dialect),
             None => "a run without a start".into(),
         }
-    }
-
-    pub(super) fn role(&self) -> &'a str {
-        self.started.map_or("", |started| started.role.as_str())
     }
 
     pub(super) fn dialect(&self) -> &'a str {
@@ -152,14 +148,6 @@ fn counted(verdict: Verdict) -> &'static str {
         Verdict::Xfail => "failed as expected",
         Verdict::Xpass => "passed unexpectedly",
         Verdict::Flaky => "flaky",
-    }
-}
-
-pub(super) fn level(level: CaseLevel) -> &'static str {
-    match level {
-        CaseLevel::Must => "must",
-        CaseLevel::Should => "should",
-        CaseLevel::May => "may",
     }
 }
 

@@ -11,13 +11,15 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub(crate) use flip::Flip;
 pub(crate) use meddle::{Fate, Gate, Meddle};
+pub(crate) use tracker::{Piece, Tracker};
 
 use crate::dialect::Dialect;
-use crate::record::{Connection, Recording};
+use crate::message::Direction;
+use crate::record::{Connection, Ended, Recording};
 
 /// How the tap treats the connections of one run.
 #[derive(Default)]
@@ -28,6 +30,22 @@ pub(crate) struct Plan {
     pub(crate) bytewise: bool,
     /// Lets one connection through at a time, across all runs with this mark.
     pub(crate) one_at_a_time: bool,
+    /// Passes bytes on in writes of at most so many.
+    pub(crate) split: Option<usize>,
+    /// Waits so long before each write.
+    pub(crate) delay: Option<Duration>,
+    /// Is shown every byte before it goes on. Nothing is kept then: such a tap may run for long.
+    pub(crate) observe: Option<Arc<dyn Observe>>,
+}
+
+/// Looks at what passes while it passes.
+pub(crate) trait Observe: Send + Sync {
+    /// A connection is there, and the one to the server; `None` where nobody listens.
+    fn opened(&self, connection: usize, client: SocketAddr, server: Option<SocketAddr>);
+    /// Bytes as their sender sent them.
+    fn bytes(&self, connection: usize, direction: Direction, bytes: &[u8]);
+    /// Their sender has ended.
+    fn ended(&self, connection: usize, direction: Direction, how: Ended);
 }
 
 /// The tap of one cell.
@@ -90,7 +108,18 @@ impl Tap {
         plan: Plan,
         dialect: &Arc<Dialect>,
     ) -> io::Result<SocketAddr> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        self.open_door_at(anywhere, plan, dialect)
+    }
+
+    /// The same at an address of the caller's.
+    pub(crate) fn open_door_at(
+        &mut self,
+        address: SocketAddr,
+        plan: Plan,
+        dialect: &Arc<Dialect>,
+    ) -> io::Result<SocketAddr> {
+        let listener = TcpListener::bind(address)?;
         let address = listener.local_addr()?;
         let number = self.doors.len();
         let run = Arc::new(AtomicUsize::new(number));
@@ -104,6 +133,9 @@ impl Tap {
             dialect: Arc::clone(dialect),
             meddle,
             bytewise: plan.bytewise,
+            split: plan.split,
+            delay: plan.delay,
+            observe: plan.observe,
             one_at_a_time: plan.one_at_a_time,
         };
         thread::Builder::new()
@@ -248,10 +280,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use super::*;
     use crate::frame;
-    use crate::message::{Direction, Kind};
-    use crate::record::Ended;
+    use crate::message::Kind;
     use std::io::{Read, Write};
-    use std::time::Duration;
 
     fn deadline() -> Instant {
         Instant::now() + Duration::from_secs(20)

@@ -15,7 +15,7 @@ use crate::record::{End, Ended, Stream};
 use crate::tap::flip::Flipper;
 use crate::tap::meddle::{Fate, Meddle};
 use crate::tap::tracker::{Piece, Tracker};
-use crate::tap::{Shared, lock};
+use crate::tap::{Observe, Shared, lock};
 
 /// Larger than any message but a 1103, so that a whole message written at once is read at once.
 const BUFFER: usize = 256 * 1024;
@@ -26,6 +26,9 @@ pub(super) struct Treatment {
     pub(super) dialect: Arc<Dialect>,
     pub(super) meddle: Option<Arc<Mutex<Box<dyn Meddle>>>>,
     pub(super) bytewise: bool,
+    pub(super) split: Option<usize>,
+    pub(super) delay: Option<Duration>,
+    pub(super) observe: Option<Arc<dyn Observe>>,
     pub(super) one_at_a_time: bool,
 }
 
@@ -63,7 +66,7 @@ pub(super) fn run(shared: &Shared, number: usize, client: &TcpStream, treatment:
     };
     if treatment.meddle.is_none() {
         // At once, as a client that waits for the server's first word would see.
-        let Some(server) = connect(shared, client) else {
+        let Some(server) = connect(shared, number, client, treatment) else {
             return;
         };
         thread::scope(|scope| {
@@ -90,7 +93,7 @@ pub(super) fn run(shared: &Shared, number: usize, client: &TcpStream, treatment:
     {
         return;
     }
-    let Some(server) = connect(shared, client) else {
+    let Some(server) = connect(shared, number, client, treatment) else {
         return;
     };
     thread::scope(|scope| {
@@ -100,9 +103,17 @@ pub(super) fn run(shared: &Shared, number: usize, client: &TcpStream, treatment:
     });
 }
 
-fn connect(shared: &Shared, client: &TcpStream) -> Option<TcpStream> {
+fn connect(
+    shared: &Shared,
+    number: usize,
+    client: &TcpStream,
+    treatment: &Treatment,
+) -> Option<TcpStream> {
     let target = *lock(&shared.target);
     let server = target.and_then(|target| TcpStream::connect(target).ok());
+    if let (Some(observe), Ok(peer)) = (&treatment.observe, client.peer_addr()) {
+        observe.opened(number, peer, server.as_ref().and(target));
+    }
     match server {
         Some(server) if ready(&server).is_ok() => Some(server),
         _ => {
@@ -357,7 +368,7 @@ impl<'a> Moving<'a> {
         if lane.ended.load(Ordering::SeqCst) {
             return;
         }
-        if lane.treatment.meddle.is_some() {
+        if lane.treatment.meddle.is_some() && lane.treatment.observe.is_none() {
             let order = lane.shared.next();
             let direction = lane.direction;
             lane.shared.record(lane.number, |connection| {
@@ -368,7 +379,17 @@ impl<'a> Moving<'a> {
             });
         }
         let mut to = to;
-        if lane.treatment.bytewise {
+        if lane.treatment.split.is_some() || lane.treatment.delay.is_some() {
+            for piece in bytes.chunks(lane.treatment.split.unwrap_or(BUFFER).max(1)) {
+                if let Some(delay) = lane.treatment.delay {
+                    thread::sleep(delay);
+                }
+                if to.write_all(piece).is_err() {
+                    return;
+                }
+                thread::yield_now();
+            }
+        } else if lane.treatment.bytewise {
             for byte in bytes {
                 if to.write_all(std::slice::from_ref(byte)).is_err() {
                     return;
@@ -381,6 +402,9 @@ impl<'a> Moving<'a> {
     }
 
     fn record(&self, bytes: &[u8], full: bool) {
+        if let Some(observe) = &self.lane.treatment.observe {
+            return observe.bytes(self.lane.number, self.lane.direction, bytes);
+        }
         let order = self.lane.shared.next();
         let direction = self.lane.direction;
         self.lane.shared.record(self.lane.number, |connection| {
@@ -402,6 +426,9 @@ impl<'a> Moving<'a> {
     }
 
     fn record_end(&self, how: Ended) {
+        if let Some(observe) = &self.lane.treatment.observe {
+            observe.ended(self.lane.number, self.lane.direction, how);
+        }
         let order = self.lane.shared.next();
         let direction = self.lane.direction;
         self.lane.shared.record(self.lane.number, |connection| {

@@ -73,7 +73,9 @@ impl Client {
                 content.splice(..plain.len(), plain.iter().copied());
                 content
             }
-            Some(Fault::NoPaddingBlock) if plain.len().is_multiple_of(BLOCK) && !plain.is_empty() => {
+            Some(Fault::NoPaddingBlock)
+                if plain.len().is_multiple_of(BLOCK) && !plain.is_empty() =>
+            {
                 let mut content = key.encrypt(plain);
                 content.truncate(plain.len());
                 content

@@ -32,7 +32,7 @@ use crate::dialect::{ConnectionUse, Dialect};
 use crate::frame::{self, Frame, Id};
 use crate::message::{Direction, Field, Kind};
 use crate::oracle::AesKey;
-use crate::play::ServerArguments;
+use crate::play::{ServerArguments, script};
 pub(crate) use fault::ServerFault;
 use fault::ServerFault as Fault;
 use packets::Packets;
@@ -41,11 +41,29 @@ use state::State;
 
 /// Plays a server until it is killed.
 pub(super) fn run(arguments: ServerArguments) -> u8 {
+    let dialect = arguments.dialect.clone();
+    // With a script the port that was asked for is the tap's.
+    let listen = match arguments.script {
+        Some(_) => "127.0.0.1:0",
+        None => &arguments.listen,
+    };
     let started = Server::new(arguments.dialect, arguments.fault, arguments.data, true)
-        .and_then(|server| Ok((server, TcpListener::bind(&arguments.listen)?)));
+        .and_then(|server| Ok((server, TcpListener::bind(listen)?)));
     let result = started.and_then(|(server, listener)| {
+        let mut address = listener.local_addr()?;
+        let mut tap = None;
+        if let Some(script) = &arguments.script {
+            let (held, door) = script::tap(
+                script,
+                &dialect,
+                script::address(&arguments.listen)?,
+                address,
+            )?;
+            (tap, address) = (Some(held), door);
+        }
+        let _tap = tap;
         let mut stdout = io::stdout();
-        writeln!(stdout, "listening on {}", listener.local_addr()?)?;
+        writeln!(stdout, "listening on {address}")?;
         stdout.flush()?;
         server.accept(&listener);
         Ok(())
