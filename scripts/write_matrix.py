@@ -12,7 +12,9 @@ PLACE = re.compile(r"(<!-- matrix -->\n+```text\n).*?(\n```)", re.DOTALL)
 
 def write(path: Path, matrix: str) -> bool:
     """Put a text into the place that the file has for it."""
-    text, found = PLACE.subn(lambda place: place[1] + matrix + place[2], path.read_text(encoding="utf-8"))
+    text, found = PLACE.subn(
+        lambda place: place[1] + matrix + place[2], path.read_text(encoding="utf-8")
+    )
     path.write_text(text, encoding="utf-8")
     return found == 1
 
@@ -22,7 +24,10 @@ def main() -> int:
     # The time that a run took is true of one machine.
     matrix = re.sub(r" in [\d.]+ s$", "", sys.stdin.read().strip(), flags=re.MULTILINE)
     tables = matrix.split("\n\n")
-    both = [write(ROOT / "docs/MATRIX.md", matrix), write(ROOT / "README.md", f"{tables[0]}\n\n{tables[-1]}")]
+    both = [
+        write(ROOT / "docs/MATRIX.md", matrix),
+        write(ROOT / "README.md", f"{tables[0]}\n\n{tables[-1]}"),
+    ]
     return 0 if all(both) else 1
 
 

@@ -25,12 +25,12 @@ pub(super) struct Arguments {
     /// Run the cases too that move a file of 4 GiB: a few seconds each for an optimised client
     #[arg(long)]
     slow_cases: bool,
+    #[command(flatten)]
+    options: Options,
     /// Write a report to a file (`-` for stdout) besides what is printed: console, jsonl, junit, markdown or html;
     /// repeatable
     #[arg(long, value_name = "FORMAT=FILE")]
     report: Vec<report::Wanted>,
-    #[command(flatten)]
-    options: Options,
 }
 
 /// Which client it is.

@@ -56,18 +56,19 @@ pub(crate) struct Frame<'a> {
 }
 
 impl<'a> Frame<'a> {
-    /// The message of this header; its content may be missing from the bytes.
-    pub(crate) fn of(
+    /// The message of this header at this offset of its stream; its content may be missing from the bytes.
+    pub(crate) fn cut(
         dialect: &Dialect,
         direction: Direction,
         header: Header,
         bytes: &'a [u8],
+        start: usize,
     ) -> Self {
         Self {
             kind: dialect.kind(direction, header.code),
             header,
             bytes,
-            start: 0,
+            start,
             places: places(dialect, direction, &header),
             byte_order: dialect.byte_order,
             packet_byte_order: dialect.packet_byte_order,
@@ -144,10 +145,7 @@ pub(crate) fn split<'a>(
         let Some(bytes) = rest.get(..extent.total) else {
             return (frames, rest);
         };
-        frames.push(Frame {
-            start,
-            ..Frame::of(dialect, direction, header, bytes)
-        });
+        frames.push(Frame::cut(dialect, direction, header, bytes, start));
         start += extent.total;
     }
 }
@@ -159,7 +157,7 @@ pub(crate) fn head_of<'a>(
     bytes: &'a [u8],
 ) -> Option<Frame<'a>> {
     let header = header(dialect, direction, bytes)?;
-    Some(Frame::of(dialect, direction, header, bytes))
+    Some(Frame::cut(dialect, direction, header, bytes, 0))
 }
 
 /// Reads the header at the start of `bytes`, if all of it is there.

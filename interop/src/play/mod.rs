@@ -8,6 +8,7 @@ mod client;
 mod script;
 pub(crate) mod server;
 
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -47,11 +48,21 @@ pub(crate) struct ServerArguments {
     script: Option<PathBuf>,
 }
 
+/// The exit code where a script cannot be followed.
+const USAGE: u8 = 2;
+
 /// Plays a peer; the value is its exit code.
 pub(crate) fn run(play: Play) -> u8 {
     match play {
         Play::Server(arguments) => server::run(arguments),
-        Play::Client(arguments) => client::run(arguments),
+        Play::Client(arguments) => match script::before(arguments) {
+            // The tap lasts as long as the client.
+            Ok((arguments, _tap)) => client::run(arguments),
+            Err(error) => {
+                let _ = writeln!(io::stderr(), "{error}");
+                USAGE
+            }
+        },
     }
 }
 

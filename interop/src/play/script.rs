@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::dialect::Dialect;
 use crate::message::Direction;
+use crate::play::ClientArguments;
 use crate::proxy::{self, Changes};
 use crate::record::Ended;
 use crate::tap::{Observe, Plan, Tap};
@@ -49,13 +50,20 @@ pub(super) fn tap(
     Ok((tap, door))
 }
 
-/// Puts a tap before the server of a client, whose address becomes the tap's.
-pub(super) fn before(script: &Path, dialect: &Dialect, server: &mut String) -> io::Result<Tap> {
-    let target = address(server)?;
-    let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
-    let (tap, door) = tap(script, dialect, anywhere, target)?;
-    *server = door.to_string();
-    Ok(tap)
+/// Puts a tap before the server of a client that has a script; without one nothing changes.
+pub(super) fn before(mut arguments: ClientArguments) -> io::Result<(ClientArguments, Option<Tap>)> {
+    let Some(script) = arguments.script.take() else {
+        return Ok((arguments, None));
+    };
+    let server = address(arguments.server.as_deref().unwrap_or_default())?;
+    let (tap, door) = tap(
+        &script,
+        &arguments.dialect,
+        SocketAddr::from(([127, 0, 0, 1], 0)),
+        server,
+    )?;
+    arguments.server = Some(door.to_string());
+    Ok((arguments, Some(tap)))
 }
 
 /// The address that a text says.

@@ -551,7 +551,7 @@ enum Came {
 /// The request of these bytes, of which the content may be missing.
 fn frame_of<'a>(dialect: &Dialect, bytes: &'a [u8]) -> Option<Frame<'a>> {
     let header = frame::header(dialect, Direction::Request, bytes)?;
-    Some(Frame::of(dialect, Direction::Request, header, bytes))
+    Some(Frame::cut(dialect, Direction::Request, header, bytes, 0))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -90,6 +90,8 @@ pub(crate) struct Setting {
     keys: Keyring,
     findings: Vec<Finding>,
     last: Option<Ended>,
+    /// What it looks like where the case's own expectation fails.
+    cause: Option<&'static str>,
     /// How the lines of `transfer.info` end, and what follows the last one.
     ends: (&'static str, &'static str),
 }
@@ -121,6 +123,7 @@ impl Setting {
             keys: Keyring::default(),
             findings: Vec::new(),
             last: None,
+            cause: None,
             ends: ("\n", "\n"),
             examination: Arc::clone(examination),
         })
@@ -196,6 +199,11 @@ impl Setting {
     /// The server refuses a file whose request is larger than this by its header, and resets the connection.
     pub(super) fn refuse_large_files(&mut self, most: usize) {
         self.host.state().most = most;
+    }
+
+    /// What a failure of this case's own expectation looks like.
+    pub(super) fn would_look_like(&mut self, cause: &'static str) {
+        self.cause = Some(cause);
     }
 
     /// How the lines of `transfer.info` end, and what follows the last one.
@@ -522,7 +530,7 @@ impl Setting {
             expected: due.into(),
             got: got.into(),
             section,
-            cause: None,
+            cause: self.cause.map(str::to_owned),
             order: u64::MAX,
         });
         Stop::Failed

@@ -15,13 +15,13 @@ pub(crate) struct ClientArguments {
     /// Files to back up
     #[arg(required_unless_present = "set_up")]
     files: Vec<PathBuf>,
-    /// HOST:PORT of the server
+    /// Where the server is
     #[arg(long, required_unless_present = "set_up")]
-    server: Option<String>,
-    /// Name of the client
+    pub(in crate::play) server: Option<String>,
+    /// Name to register
     #[arg(long, required_unless_present = "set_up")]
     name: Option<String>,
-    /// Folder of me.info
+    /// Folder of its info file
     #[arg(long, required_unless_present = "set_up")]
     identity: Option<PathBuf>,
     /// Folder of transfer.info and me.info, in place of the other arguments
@@ -29,7 +29,7 @@ pub(crate) struct ClientArguments {
     set_up: Option<PathBuf>,
     /// What it speaks, by name or by its JSON file, perhaps with modifiers
     #[arg(long, default_value = "seed", value_parser = Dialect::find)]
-    dialect: Dialect,
+    pub(in crate::play) dialect: Dialect,
     /// A connection for each request
     #[arg(long)]
     connection_per_request: bool,
@@ -40,8 +40,8 @@ pub(crate) struct ClientArguments {
     #[arg(long, value_name = "ID", value_enum)]
     fault: Option<Fault>,
     /// Make the changes of a script to what it sends and is sent (interop/README.md)
-    #[arg(long, value_name = "FILE")]
-    pub(super) script: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", conflicts_with = "set_up")]
+    pub(in crate::play) script: Option<PathBuf>,
 }
 
 /// Everything that a run needs to know.

@@ -10,7 +10,6 @@ mod wire;
 use std::fs;
 use std::io::{self, Write};
 use std::net::TcpStream;
-use std::path::PathBuf;
 
 pub(crate) use arguments::ClientArguments;
 #[cfg(test)]
@@ -24,7 +23,6 @@ use crate::frame::Id;
 use crate::info_file::InfoFile;
 use crate::message::{Field, Kind};
 use crate::oracle::{AesKey, KeyPair};
-use crate::play::script;
 use arguments::Job;
 use wire::Broken;
 
@@ -48,16 +46,8 @@ enum End {
 }
 
 pub(super) fn run(arguments: ClientArguments) -> u8 {
-    let script = arguments.script.clone();
-    let job = arguments.job().and_then(|mut job| {
-        let before = |script: &PathBuf| script::before(script, &job.dialect, &mut job.server);
-        let tap = script.as_ref().map(before).transpose();
-        let tap = tap.map_err(|error| error.to_string())?;
-        Ok((job, tap))
-    });
-    match job {
-        // The tap lasts as long as the client.
-        Ok((job, _tap)) => run_job(job),
+    match arguments.job() {
+        Ok(job) => run_job(job),
         Err(reason) => {
             let _ = writeln!(io::stderr(), "{reason}");
             End::Ours as u8

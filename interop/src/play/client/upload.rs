@@ -247,12 +247,7 @@ impl Client {
     /// Sends a 1105, or gives back what goes into one write with the next 1103.
     fn wrong_verdict(&mut self, bytes: Vec<u8>) -> Step<Vec<u8>> {
         let after = self.dialect().after(Kind::CksumWrong);
-        let read = after.is_some_and(|after| {
-            matches!(
-                after.answer,
-                AfterAnswer::Refused | AfterAnswer::GeneralError
-            )
-        });
+        let read = after.is_some_and(|after| says_no(after.answer));
         let ends = after.is_none_or(|after| after.close) || self.per_request();
         if self.is(Fault::NoVerdictBetween) {
             return Ok(Vec::new());
@@ -283,10 +278,13 @@ impl Client {
             _ => End::Done,
         };
         let mut answered = false;
+        let no_is_yes = after.is_some_and(|after| says_no(after.answer));
         if after.is_some_and(|after| after.answer != AfterAnswer::None) {
             // A server that ends the stream in place of its answer is obeyed no less (2.12).
             answered = self.read().is_ok_and(|response| {
-                verdict == Kind::CksumRight && response.kind.is_some_and(Kind::is_negative)
+                let negative = response.kind.is_some_and(Kind::is_negative);
+                // Where the dialect answers so, it is the answer to a verdict that was taken in.
+                verdict == Kind::CksumRight && negative && !no_is_yes
             });
         }
         let closes = after.is_none_or(|after| after.close) || self.per_request();
@@ -298,4 +296,9 @@ impl Client {
         }
         Ok(end)
     }
+}
+
+/// Whether an answer to a verdict is a negative one.
+fn says_no(answer: AfterAnswer) -> bool {
+    matches!(answer, AfterAnswer::Refused | AfterAnswer::GeneralError)
 }

@@ -69,6 +69,9 @@ fn byte_by_byte(s: &mut Setting, of: Kind) -> Step {
 
 /// A client with the habit of one read a response is asked to do without it.
 fn with_any_pieces(s: &mut Setting) -> Step {
+    s.would_look_like(
+        "it takes what one read brings for a whole response: read on until all of it is there",
+    );
     let file = s.text()?;
     s.send_with(&[&file], &[Ability::AnySegmentation])?;
     s.expect_course(&FIRST, "1.4")?;
