@@ -103,7 +103,7 @@ vectors-check: $(VENV)/.ready ## fail if the vectors differ from what the genera
 
 crash: ## kills, power cuts, a full disk, errors of every operation (KILLS=2000 for more of them)
 	cargo test --locked -p backup-server --features failpoints --test crash -- --nocapture
-	SEEDS=$${SEEDS:-40} cargo test --locked -p backup-server --lib store::tests::power -- --nocapture
+	SEEDS=$${SEEDS:-10} cargo test --locked -p backup-server --lib store::tests::power -- --nocapture
 
 interop: build examine-clients ## the matrix: every client against every server, every byte looked at; and each client by cases
 	target/release/backup-interop matrix
