@@ -15,7 +15,10 @@ fn main() -> io::Result<()> {
     let mut files: Vec<PathBuf> = fs::read_dir(&folder)?
         .map(|entry| Ok(entry?.path()))
         .collect::<io::Result<_>>()?;
-    files.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
+    files.retain(|path| {
+        path.extension()
+            .is_some_and(|extension| extension == "json")
+    });
     // A dialect that order.txt leaves out comes after those that it names.
     files.sort_by_key(|path| {
         let name = path.file_stem().unwrap_or_default().to_owned();
