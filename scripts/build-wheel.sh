@@ -36,16 +36,25 @@ elif [[ -z $bin ]]; then
     bin=target/$profile
 fi
 
-# Where maturin looks for what belongs beside Python's own programs.
-data=pybindings/python/backup_protocol.data
-trap 'rm -rf "$data"' EXIT
+# maturin takes such a folder only where pyproject.toml names it, and then fails wherever it is missing: it is named
+# for as long as this build.
+data=pybindings/backup_protocol.data
+project=pybindings/pyproject.toml
+kept=$(mktemp)
+cp "$project" "$kept"
+restore() {
+    rm -rf "$data"
+    cp "$kept" "$project"
+}
+trap 'restore; rm -f "$kept"' EXIT
+sed -i 's/^\[tool\.maturin\]$/&\ndata = "backup_protocol.data"/' "$project"
 mkdir -p "$data/scripts" "$out"
 for program in "${programs[@]}"; do
     install -m 755 "$bin/$program" "$data/scripts/"
     strip "$data/scripts/$program"
 done
 "$tools/maturin" build --quiet -m pybindings/Cargo.toml --out "$out" "${options[@]}"
-rm -rf "$data"
-"$tools/maturin" sdist --quiet -m pybindings/Cargo.toml --out "$out"
+restore
+"$tools/maturin" sdist -m pybindings/Cargo.toml --out "$out"
 "$py" -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir "$out" pybindings/pytest-plugin
 "$tools/abi3audit" --strict --summary "$out"/backup_protocol-*-abi3-*.whl

@@ -76,6 +76,8 @@ def main() -> int:
     if not run.get("cut"):
         events.append({"event": "run-ended", "seconds": 1.0, "exit": 0, **run.get("end", {})})
     (folder / "run.jsonl").write_text("".join(f"{json.dumps(event)}\n" for event in events))
+    if "error" in run.values():
+        return 5
     return 1 if "fail" in run.values() else 0
 
 

@@ -17,8 +17,9 @@ from _pytest._code.code import ExceptionInfo, TerminalRepr
 from backup_protocol import BackupProtocolError, ProgramNotFoundError, program
 from filelock import FileLock
 
-# `backup-interop` ends with these when it has judged the program; everything else is no judgement.
-_JUDGED = {0, 1, 6}
+# `backup-interop` ends with these when it has judged the program; everything else is no judgement. 5 is a fault of
+# its own: in a case, which then has the verdict `error`, or before all of them.
+_JUDGED = {0, 1, 5, 6}
 
 # Of a wire log the first characters are attached, and of the program's output the last; the rest is in the files.
 _SHOWN = 8000
@@ -238,7 +239,7 @@ def _examine(session: pytest.Session, folder: Path) -> str:
         command += [text for case in chosen for text in ("--case", case)]
     ended = _run(command)
     (folder / "console.txt").write_text(ended.stdout + ended.stderr, encoding="utf-8")
-    if ended.returncode not in _JUDGED or not (folder / "run.jsonl").is_file():
+    if ended.returncode not in _JUDGED or not (folder / "run.jsonl").is_file() or not Run(folder).cases:
         said = (ended.stderr or ended.stdout).strip()
         return f"backup-interop ended with {ended.returncode} and judged nothing:\n{said}"
     if option.backup_keep:
