@@ -81,8 +81,10 @@ vectors-check: $(VENV)/.ready ## fail if the vectors differ from what the genera
 	$(PY) vectors/check.py
 	$(PY) vectors/confirm.py
 
-interop: build ## the matrix: every client against every server, every byte looked at
+interop: build ## the matrix: every client against every server, every byte looked at; then every server by cases
 	target/release/backup-interop matrix
+	for server in backup-server python-server; do for dialect in seed readme; do \
+		target/release/backup-interop server --strict --peer $$server --dialect $$dialect; done; done
 	@$(PY) scripts/check_readme.py target/release
 
 readme-matrix: build ## play the matrix and write it into README.md

@@ -3,6 +3,7 @@
 mod list;
 mod matrix;
 mod places;
+mod probe;
 mod report;
 mod server;
 
@@ -64,6 +65,9 @@ enum Command {
     /// Run every scenario with every pair of peers in every dialect
     #[command(after_help = EXIT_CODES)]
     Matrix(Box<matrix::Arguments>),
+    /// Find out which dialect a server speaks
+    #[command(after_help = EXIT_CODES)]
+    Probe(Box<probe::Arguments>),
     /// Examine a server by cases, byte by byte
     #[command(after_help = EXIT_CODES)]
     Server(Box<server::Arguments>),
@@ -95,6 +99,7 @@ pub fn main() -> ExitCode {
 fn run(arguments: Arguments) -> ExitCode {
     let result = match arguments.command {
         Command::Matrix(arguments) => matrix::run(*arguments),
+        Command::Probe(arguments) => probe::run(&arguments),
         Command::Server(arguments) => server::run(&arguments),
         Command::List(arguments) => list::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
