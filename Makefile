@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help setup build release bindings cpp-client fmt fmt-check lint arrows test test-rust test-python test-cpp \
-	crash interop readme-matrix ci vectors vectors-check cases programs wheel wheel-smoke bench-python docs-python examine-clients clean
+	crash interop readme-matrix ci vectors vectors-check cases programs wheel wheel-smoke bench-python docs-python examine clean
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -105,18 +105,21 @@ crash: ## kills, power cuts, a full disk, errors of every operation (KILLS=2000 
 	cargo test --locked -p backup-server --features failpoints --test crash -- --nocapture
 	SEEDS=$${SEEDS:-10} cargo test --locked -p backup-server --lib store::tests::power -- --nocapture
 
-interop: build examine-clients ## the matrix: every client against every server, every byte looked at; and each client by cases
+interop: build ## the matrix, then each server and each client by cases: every byte looked at
 	target/release/backup-interop matrix
+	@$(MAKE) --no-print-directory examine
 	@$(PY) scripts/check_readme.py target/release
 	@$(PY) scripts/check_operating.py target/release
+
+examine: build ## examine each server and each client by cases, in the two dialects that run in full
+	for dialect in seed readme; do \
+		for server in backup-server python-server; do target/release/backup-interop server --strict --peer $$server --dialect $$dialect; done; \
+		for client in backup-client cpp-client python-client; do target/release/backup-interop client --strict --peer $$client --dialect $$dialect; done; \
+	done
 
 cases: ## write docs/CASES.md again from the examiner's tables
 	cargo run --quiet --locked -p backup-interop -- list --markdown > docs/CASES.md.new
 	mv docs/CASES.md.new docs/CASES.md
-
-examine-clients: build ## examine each client by cases, in the two dialects that run in full
-	for client in backup-client cpp-client python-client; do for dialect in seed readme; do \
-		target/release/backup-interop client --peer $$client --dialect $$dialect; done; done
 
 readme-matrix: build ## play the matrix and write it into README.md
 	target/release/backup-interop matrix | $(PY) scripts/write_matrix.py

@@ -5,6 +5,7 @@ mod explain;
 mod list;
 mod matrix;
 mod places;
+mod probe;
 mod proxy;
 mod report;
 mod server;
@@ -68,6 +69,9 @@ enum Command {
     /// Run every scenario with every pair of peers in every dialect
     #[command(after_help = EXIT_CODES)]
     Matrix(Box<matrix::Arguments>),
+    /// Find out which dialect a server speaks
+    #[command(after_help = EXIT_CODES)]
+    Probe(Box<probe::Arguments>),
     /// Examine a server by cases, byte by byte
     #[command(after_help = EXIT_CODES)]
     Server(Box<server::Arguments>),
@@ -108,6 +112,7 @@ pub fn main() -> ExitCode {
 fn run(arguments: Arguments) -> ExitCode {
     let result = match arguments.command {
         Command::Matrix(arguments) => matrix::run(*arguments),
+        Command::Probe(arguments) => probe::run(&arguments),
         Command::Server(arguments) => server::run(&arguments),
         Command::Client(arguments) => client::run(&arguments),
         Command::List(arguments) => list::run(&arguments),

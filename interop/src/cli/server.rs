@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clap::Args;
 
 use crate::cli::places::{peers_folder, places};
-use crate::cli::{Complaint, Exit, interrupt_on_signals};
+use crate::cli::{Complaint, Exit, interrupt_on_signals, probe};
 use crate::dialect::Dialect;
 use crate::examine::expected::Expected;
 use crate::examine::folder;
@@ -65,7 +65,7 @@ impl SubjectArguments {
         }
     }
 
-    fn source(&self, dialect: &Dialect) -> Result<Source, Complaint> {
+    pub(super) fn source(&self, dialect: &Dialect) -> Result<Source, Complaint> {
         if let Some(address) = &self.addr {
             return resolve(address).map(Source::Address);
         }
@@ -105,13 +105,36 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Complaint> {
         Some(path) => Expected::read(path).map_err(Complaint::usage)?,
         None => Expected::default(),
     };
+    // A server of the folder of peers is told what to speak, any other one is asked.
     let named = options.dialect.as_deref().unwrap_or("seed");
-    let dialect = Arc::new(Dialect::find(named).map_err(Complaint::usage)?);
+    let told = options.dialect.is_some() || arguments.subject.peer.is_some();
+    let mut dialect = Arc::new(Dialect::find(named).map_err(Complaint::usage)?);
     let source = arguments.subject.source(&dialect)?;
     let keep = options.keep.is_some();
     let folder = folder::make(options.keep.as_deref(), "server").map_err(Complaint::ours)?;
     interrupt_on_signals()?;
     let shown = arguments.subject.shown();
+    let mut nearest = dialect.name.clone();
+    let mut evidence = Vec::new();
+    let mut bench = ServerBench::new(
+        Arc::new(source),
+        Arc::clone(&dialect),
+        folder.clone(),
+        options.slow,
+        keep,
+    );
+    if !told {
+        let probed = probe::found(&bench, &folder)?;
+        bench.found(&probed);
+        nearest.clone_from(&probed.nearest.name);
+        dialect = Arc::new(probed.dialect);
+        evidence = probed.evidence;
+    }
+    // Where it was asked, the command that runs a case again asks again.
+    let of_dialect = match told {
+        true => format!(" --dialect {}", dialect.expression()),
+        false => String::new(),
+    };
     let plan = Plan {
         role: "server",
         table: &TABLE,
@@ -119,22 +142,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Complaint> {
         options,
         expected,
         peer: shown.split_once(' ').map_or("", |(_, peer)| peer).into(),
-        dialect: Arc::clone(&dialect),
-        nearest: dialect.name.clone(),
-        evidence: Vec::new(),
-        folder: folder.clone(),
-        again: format!(
-            "backup-interop server {shown} --dialect {}",
-            dialect.expression()
-        ),
-    };
-    let bench = ServerBench::new(
-        Arc::new(source),
         dialect,
-        folder.clone(),
-        options.slow,
-        keep,
-    );
+        nearest,
+        evidence,
+        folder: folder.clone(),
+        again: format!("backup-interop server {shown}{of_dialect}"),
+    };
     let mut sinks = report::sinks(&arguments.report, &folder).map_err(Complaint::usage)?;
     sinks.push(folder::save_events(&folder).map_err(Complaint::ours)?);
     let exit = run::run(&bench, &plan, sinks).map_err(Complaint::ours);

@@ -4,6 +4,7 @@
 mod cases;
 mod link;
 mod message;
+pub(crate) mod probe;
 mod setting;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ use crate::examine::case::About;
 use crate::examine::finding;
 use crate::examine::run::{Bench, Finished, went_no_further};
 use crate::examine::server::link::Terms;
+use crate::examine::server::probe::{Departure, Probed};
 use crate::examine::subject::{Source, Subject};
 use crate::judge;
 use crate::message::Field;
@@ -30,6 +32,8 @@ pub(crate) use setting::Setting;
 
 /// How long one read may take.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// A probe tries much that no server answers: the part of the deadlines that it takes.
+const PROBE: f64 = 0.1;
 /// How long a case may take.
 const DEADLINE: Duration = Duration::from_secs(60);
 /// How long the server may take to start and to stop.
@@ -41,6 +45,8 @@ pub(crate) struct ServerBench {
     dialect: Arc<Dialect>,
     slow: f64,
     keep: bool,
+    /// What a probe found out, if there was one.
+    departures: Option<Arc<Vec<Departure>>>,
 }
 
 impl ServerBench {
@@ -57,7 +63,25 @@ impl ServerBench {
             dialect,
             slow,
             keep,
+            departures: None,
         }
+    }
+
+    /// The same server, examined in another dialect.
+    fn speaking(&self, dialect: &Dialect) -> Self {
+        Self {
+            subject: Arc::clone(&self.subject),
+            dialect: Arc::new(dialect.clone()),
+            slow: self.slow * PROBE,
+            keep: self.keep,
+            departures: None,
+        }
+    }
+
+    /// Examines the server in the dialect that a probe found.
+    pub(crate) fn found(&mut self, probed: &Probed) {
+        self.dialect = Arc::new(probed.dialect.clone());
+        self.departures = Some(Arc::new(probed.departures.clone()));
     }
 
     /// Stops the server, and removes what it stored unless that is to be kept.
@@ -93,6 +117,8 @@ impl Bench for ServerBench {
             section: about.section,
             folder: folder.to_owned(),
             tag,
+            steps: 0,
+            departures: self.departures.clone(),
         })
     }
 

@@ -7,11 +7,12 @@ use std::sync::{Arc, LazyLock};
 use sha2::{Digest, Sha256};
 
 use crate::cell::{Step, Stop};
-use crate::dialect::{AfterAnswer, Dialect};
+use crate::dialect::{AfterAnswer, ConnectionUse, Dialect};
 use crate::examine::event::{CaseLevel, FindingEvent};
 use crate::examine::finding::without_place;
 use crate::examine::server::link::{Link, Response, Terms};
 use crate::examine::server::message::Message;
+use crate::examine::server::probe::Departure;
 use crate::examine::subject::Subject;
 use crate::frame::{Id, Values};
 use crate::message::{Field, Kind};
@@ -55,6 +56,10 @@ pub(crate) struct Setting {
     pub(super) folder: PathBuf,
     /// Makes the names of this case's clients different from those of all others.
     pub(super) tag: String,
+    /// How far the conversation of a probe came.
+    pub(super) steps: usize,
+    /// How the server departs from the nearest dialect; `None` where nobody looked.
+    pub(super) departures: Option<Arc<Vec<Departure>>>,
 }
 
 impl Setting {
@@ -252,7 +257,8 @@ impl Setting {
         if after.is_some_and(|after| after.answer != AfterAnswer::None) {
             link.response()?;
         }
-        if after.is_some_and(|after| after.close) {
+        let per_request = self.dialect().connection == ConnectionUse::Request;
+        if per_request || after.is_some_and(|after| after.close) {
             link.closed()?;
         }
         Ok(())

@@ -255,7 +255,11 @@ impl Server {
                 thread::sleep(Duration::from_millis(30));
                 stream.write_all(payload)?;
             } else {
-                stream.write_all(&reply.bytes)?;
+                let written = stream.write_all(&reply.bytes);
+                if written.is_err() && self.is(Fault::DiesOfResetLater) {
+                    self.die();
+                }
+                written?;
             }
             if reply.close {
                 return self.close(stream);

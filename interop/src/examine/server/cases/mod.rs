@@ -6,6 +6,7 @@ mod framing;
 mod keys;
 mod names;
 mod packets;
+mod parameters;
 mod reconnect;
 mod refusals;
 mod registration;
@@ -39,6 +40,7 @@ pub(crate) static TABLE: Table<Setting> = Table {
         expects: "2100 with a client ID, as in the beginning",
     },
     chapters: &[
+        parameters::CASES,
         registration::CASES,
         keys::CASES,
         reconnect::CASES,

@@ -17,12 +17,38 @@ use crate::dialect::Dialect;
 use crate::examine::case::Case;
 use crate::examine::event::{CaseLevel, Verdict};
 use crate::examine::run::{Bench, verdict_of};
+use crate::examine::server::probe::probe;
 use crate::examine::subject::{Launch, Launched, Source};
 use crate::play::server::{Running, ServerFault};
 
 /// Deadlines, in the unit of the real ones: a server of this process answers soon, even on a machine that has other
 /// things to do.
 const SLOW: f64 = 0.6;
+/// A server for each case of the chapter `dialect`, whose last modifier that case has to name.
+const MODIFIED: &[&str] = &[
+    "seed,order=big",
+    "2024a,packet-order=big",
+    "seed,align=natural",
+    "seed,name=256",
+    "seed,size-width=2",
+    "seed,size=message",
+    "seed,pad=1024",
+    "seed,request-pad=1024",
+    "seed,id=no",
+    "seed,refused=client-id",
+    "seed,received=client_id+file_name+cksum",
+    "seed,echo=plain",
+    "seed,crc=zlib",
+    "seed,crc-input=content",
+    "seed,cksum-width=16",
+    "seed,aes=32",
+    "seed,connection=request",
+    "seed,packets=yes",
+    "2023a,reconnect-key=same",
+    "seed,right=none",
+    "seed,wrong=acknowledged",
+    "seed,give-up=none",
+];
 /// Where nothing is waited for in vain, there is time.
 const SLOWER: f64 = 4.0;
 
@@ -182,7 +208,12 @@ fn a_server_without_a_fault_passes_every_case() {
         let mut failed = Vec::new();
         for case in TABLE.cases().filter(|case| (case.applies)(&dialect)) {
             let (verdict, told) = verdict(&bench, case, folder.path());
-            if verdict != Verdict::Pass {
+            // The cases of a probe have nothing to say without one.
+            let wanted = match case.about.id.starts_with("server/dialect/") {
+                true => Verdict::Skip,
+                false => Verdict::Pass,
+            };
+            if verdict != wanted {
                 failed.push(format!("{} in {name}: {verdict:?} {told}", case.about.id));
             }
         }
@@ -201,10 +232,66 @@ fn every_case_has_its_own_fault() {
         assert!(of_case.insert(*id, *fault).is_none(), "{id} stands twice");
         assert!(faults.insert(*fault), "{fault} stands twice");
     }
-    let ids: BTreeSet<_> = TABLE.abouts().map(|about| about.id).collect();
+    let ids = TABLE.abouts().map(|about| about.id);
+    // Those of a probe have a table of their own.
+    let ids: BTreeSet<_> = ids
+        .filter(|id| !id.starts_with("server/dialect/"))
+        .collect();
     let known: BTreeSet<_> = of_case.into_keys().collect();
     assert_eq!(ids, known, "cases, and cases with a fault");
-    assert_eq!(ids.len(), TABLE.abouts().count(), "an id stands twice");
+    let all: BTreeSet<_> = TABLE.abouts().map(|about| about.id).collect();
+    assert_eq!(all.len(), TABLE.abouts().count(), "an id stands twice");
+}
+
+#[test]
+fn a_probe_finds_every_dialect_and_every_parameter() {
+    let names = Dialect::built_in()
+        .iter()
+        .map(|dialect| (dialect.name.clone(), None));
+    let modified = MODIFIED.iter().map(|text| {
+        let (_, key) = text.rsplit_once(',').expect("a modifier");
+        (String::from(*text), key.split('=').next())
+    });
+    let rows: Vec<_> = names.chain(modified).collect();
+    in_parallel(&rows, |(name, key)| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (mut bench, dialect) = bench(name, None, folder.path());
+        let probed = probe(&bench, &folder.path().join("probe")).expect("a probe");
+        let told = format!(
+            "{name}: found {}\n{}",
+            probed.dialect,
+            probed.evidence.join("\n")
+        );
+        if !probed.fits || !probed.dialect.says_the_same_as(&dialect) {
+            return Err(told);
+        }
+        bench.found(&probed);
+        for case in TABLE.cases() {
+            let Some(of) = case.about.id.strip_prefix("server/dialect/") else {
+                continue;
+            };
+            let wanted = match Some(of) == *key {
+                true => Verdict::Fail,
+                false => Verdict::Pass,
+            };
+            let (verdict, _) = verdict(&bench, case, folder.path());
+            if verdict != wanted {
+                return Err(format!("{} {verdict:?} {told}", case.about.id));
+            }
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn every_parameter_that_a_probe_looks_for_is_found_once() {
+    let ids = TABLE
+        .cases()
+        .filter_map(|case| case.about.id.strip_prefix("server/dialect/"));
+    let keys = MODIFIED
+        .iter()
+        .filter_map(|text| text.rsplit_once(',')?.1.split('=').next());
+    assert_eq!(ids.collect::<BTreeSet<_>>(), keys.collect::<BTreeSet<_>>());
 }
 
 #[test]
