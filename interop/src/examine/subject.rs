@@ -154,13 +154,15 @@ impl Subject {
         }
     }
 
-    /// What it printed so far: two files a start.
+    /// What it printed since the start before the last, by which a case that ended it began: two files a start, without
+    /// those that are empty.
     pub(crate) fn output(&self) -> Vec<PathBuf> {
         let starts = self.starts.load(Ordering::SeqCst);
-        let files = (1..=starts).flat_map(|number| {
+        let files = (starts.saturating_sub(1)..=starts).flat_map(|number| {
             ["stdout", "stderr"].map(|end| self.folder.join(format!("server-{number}.{end}")))
         });
-        files.filter(|path| path.is_file()).collect()
+        let printed = |path: &PathBuf| path.metadata().is_ok_and(|found| found.len() > 0);
+        files.filter(printed).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -78,6 +78,11 @@ impl ServerBench {
         }
     }
 
+    /// Whether the server runs again, in an empty folder, after it was not to be reached.
+    fn starts_again(&self) -> bool {
+        self.subject.renew() && self.subject.address().is_ok()
+    }
+
     /// Examines the server in the dialect that a probe found.
     pub(crate) fn found(&mut self, probed: &Probed) {
         self.dialect = Arc::new(probed.dialect.clone());

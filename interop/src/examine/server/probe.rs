@@ -197,16 +197,25 @@ fn converse(bench: &ServerBench, dialect: &Dialect, folder: &Path) -> Step<Outco
     let bench = bench.speaking(dialect);
     std::fs::create_dir_all(folder)
         .map_err(|error| Stop::Ours(format!("{}: {error}", folder.display())))?;
-    let mut setting = bench.setting(&CONVERSATION, folder)?;
-    let stop = conversation(&mut setting).err();
-    let steps = setting.steps;
-    let finished = bench.finish(setting, &CONVERSATION, stop);
-    match finished.stop {
-        Some(stop @ (Stop::NotStarted(_) | Stop::Ours(_))) => Err(stop),
-        _ => Ok(Outcome {
-            steps,
-            findings: finished.findings,
-        }),
+    let mut again = true;
+    loop {
+        let mut setting = bench.setting(&CONVERSATION, folder)?;
+        let stop = conversation(&mut setting).err();
+        let steps = setting.steps;
+        let finished = bench.finish(setting, &CONVERSATION, stop);
+        match finished.stop {
+            Some(stop @ Stop::Ours(_)) => return Err(stop),
+            Some(stop @ Stop::NotStarted(_)) if !bench.starts_again() => return Err(stop),
+            // The conversation before this one was its end, which showed late.
+            Some(Stop::NotStarted(_)) if steps == 0 && again => again = false,
+            // What a server does not outlive speaks against the dialect.
+            _ => {
+                return Ok(Outcome {
+                    steps,
+                    findings: finished.findings,
+                });
+            }
+        }
     }
 }
 
