@@ -265,7 +265,12 @@ const SERVER_FAULTS: &[(&str, &str, &str, &str)] = &[
     ("one-read", "byte-by-byte", "seed", "end-of-stream"),
     ("pads-responses", "first-backup", "seed", "trailing-data"),
     ("no-empty-files", "empty-file", "readme", "stored-file"),
-    ("echoes-behind-backslash", "habit-whole-path", "seed", "file-name"),
+    (
+        "echoes-behind-backslash",
+        "habit-whole-path",
+        "seed",
+        "file-name",
+    ),
     (
         "no-acknowledgement",
         "first-backup",

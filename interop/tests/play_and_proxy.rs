@@ -124,7 +124,7 @@ fn a_played_client_says_what_its_script_says() {
         "{said}"
     );
     let wrong = ["--script", "/no/such/script.toml"];
-    assert_eq!(back_up(folder.path(), &server.address, &wrong), Some(1));
+    assert_eq!(back_up(folder.path(), &server.address, &wrong), Some(2));
 }
 
 #[test]

@@ -108,11 +108,7 @@ fn unjudged_versions_end_after_the_time_that_is_set() {
     assert_eq!(data.incoming(), [b"new"]);
     assert_eq!(data.verified(), [("judged.txt".into(), b"judged".to_vec())]);
     server.terminate();
-    let (_, log) = server.end();
-    assert!(
-        log.contains("removed versions that nobody has judged"),
-        "{log}"
-    );
+    server.end();
 }
 
 /// Kills the server in the middle of a stream of uploads, over and over, and compares what is on

@@ -32,6 +32,8 @@ pub(crate) trait Launched: Send {
     fn kill(&self);
     /// How it ended, if it has.
     fn ended(&self) -> Option<String>;
+    /// The same, once it has or at the deadline.
+    fn ends_by(&self, deadline: Instant) -> Option<String>;
 }
 
 /// Where the server comes from.
@@ -107,10 +109,18 @@ impl Subject {
         Ok(address)
     }
 
-    /// How it ended, if it did without being asked to. Asking makes it forgotten.
-    pub(crate) fn take_crash(&self) -> Option<String> {
+    /// How it ended, if it did without being asked to. Asking makes it forgotten. One that cannot be reached any more
+    /// is about to end, which its connections show before its process does: `unreachable` waits for that.
+    pub(crate) fn take_crash(&self, unreachable: bool) -> Option<String> {
+        const ABOUT_TO_END: Duration = Duration::from_secs(2);
         let mut state = self.lock();
-        let now = state.running.as_ref().and_then(|running| running.ended());
+        let now = state
+            .running
+            .as_ref()
+            .and_then(|running| match unreachable {
+                true => running.ends_by(Instant::now() + ABOUT_TO_END),
+                false => running.ended(),
+            });
         if now.is_some() {
             state.running = None;
         }

@@ -145,7 +145,8 @@ impl Bench for ServerBench {
             .iter()
             .map(|found| finding::event_of(found, about.level, &self.dialect, &recording, side));
         let mut findings: Vec<_> = events.chain(setting.findings).collect();
-        if let Some(how) = setting.subject.take_crash() {
+        let unreachable = matches!(stop, Some(Stop::NotStarted(_)));
+        if let Some(how) = setting.subject.take_crash(unreachable) {
             let expected = "the server goes on running";
             findings.insert(
                 0,

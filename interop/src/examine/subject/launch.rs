@@ -173,6 +173,11 @@ impl Launched for Program {
         let status = self.process.ended()?;
         Some(process::describe(Some(status)))
     }
+
+    fn ends_by(&self, deadline: Instant) -> Option<String> {
+        let status = self.process.wait(deadline)?;
+        Some(process::describe(Some(status)))
+    }
 }
 
 #[cfg(test)]

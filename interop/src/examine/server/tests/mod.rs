@@ -81,6 +81,13 @@ impl Launched for Running {
     fn ended(&self) -> Option<String> {
         Self::ended(self).then(|| "it has ended".into())
     }
+
+    fn ends_by(&self, deadline: Instant) -> Option<String> {
+        while !Self::ended(self) && Instant::now() < deadline {
+            std::thread::yield_now();
+        }
+        Launched::ended(self)
+    }
 }
 
 /// Runs a check for each row, some at a time; they wait more than they work. Tells which rows failed.
