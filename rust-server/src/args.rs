@@ -12,6 +12,7 @@ use clap::{Parser, Subcommand, ValueEnum, value_parser};
 use tracing::level_filters::LevelFilter;
 
 use crate::exit;
+use crate::limit_args::{LimitArguments, to_usize};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -114,10 +115,14 @@ pub(crate) struct Serve {
           value_parser = value_parser!(u32).range(1..))]
     idle_timeout: u32,
 
-    /// Serve this many connections at once; others wait. An upload takes up to 1 MiB of memory.
-    #[arg(long, value_name = "N", default_value = "1024",
-          value_parser = value_parser!(u32).range(1..=100_000))]
-    max_connections: u32,
+    /// Serve this many connections at once. For one more, that which is idle longest is closed; if none
+    /// is, it waits. An upload takes up to 1 MiB of memory [default: what the limit of open files
+    /// allows, two a connection]
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=100_000))]
+    max_connections: Option<u32>,
+
+    #[command(flatten)]
+    limits: LimitArguments,
 
     /// What to log on standard error.
     #[arg(long, value_name = "LEVEL", default_value = "info",
@@ -162,13 +167,14 @@ impl Serve {
                 format!("127.0.0.1:{port}")
             }
         };
-        let limits = Limits {
+        let mut limits = Limits {
             max_file: self.max_file.as_u64(),
             discard: self.discard_limit.as_u64(),
             idle_timeout: Duration::from_secs(self.idle_timeout.into()),
-            max_connections: usize::try_from(self.max_connections).unwrap_or(usize::MAX),
+            max_connections: self.max_connections.map(to_usize),
             ..Limits::default()
         };
+        self.limits.apply(&mut limits);
         Ok(Resolved {
             config: Config {
                 listen,

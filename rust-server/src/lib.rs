@@ -23,16 +23,19 @@
 mod config;
 mod connection;
 mod dialect;
+mod limits;
 mod listen;
 mod platform;
 mod server;
+mod socket;
 pub mod store;
 mod stream;
 mod text;
 mod upload;
 
-pub use config::{Config, Limits, PortInfoError, read_port_info};
+pub use config::{Config, PortInfoError, read_port_info};
 pub use dialect::DialectChoice;
+pub use limits::{Exceeded, Limits};
 pub use platform::{raise_file_limit, stop_signal};
 pub use server::{ServeError, Server};
 pub use text::Shown;

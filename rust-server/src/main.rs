@@ -2,6 +2,7 @@
 
 mod args;
 mod exit;
+mod limit_args;
 mod logging;
 mod show;
 

@@ -32,6 +32,31 @@ pub(crate) fn sync_dir(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Bytes that this account may still write on the disk of a folder, where the system tells.
+pub(crate) fn free_space(folder: &Path) -> Option<u64> {
+    #[cfg(unix)]
+    {
+        let disk = rustix::fs::statvfs(folder).ok()?;
+        Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = folder;
+        None
+    }
+}
+
+/// How many files the process may open, where the system has such a limit.
+pub(crate) fn file_limit() -> Option<u64> {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, getrlimit};
+        Some(getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX))
+    }
+    #[cfg(not(unix))]
+    None
+}
+
 /// Lets the process open as many files as the system allows it to: an upload takes two, and the
 /// usual limit is meant for programs that use `select`.
 pub fn raise_file_limit() {

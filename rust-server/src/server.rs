@@ -6,13 +6,16 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::{Instrument, debug, error, info, info_span, warn};
 
 use crate::config::Config;
-use crate::connection::{Connection, Shared};
+use crate::connection::{Connection, Peer, Shared};
+use crate::limits::{Quiet, Seats, Taken};
 use crate::listen::{accept, listen};
+use crate::platform;
+use crate::socket::Socket;
 use crate::store::{DiskStore, StoreError};
 
 /// A server that is ready to accept.
@@ -79,7 +82,12 @@ impl Server {
             listener, shared, ..
         } = self;
         let limits = shared.config.limits.clone();
-        let slots = Arc::new(Semaphore::new(limits.max_connections));
+        let most = limits.connections(platform::file_limit());
+        let seats = Seats::new(most, limits.connections_per_address(most));
+        debug!(connections = most, "at most");
+        let too_many = Quiet::new();
+        // Accepted, and without a seat so far.
+        let mut pending = None;
         let (stop, stopped) = watch::channel(false);
         let mut connections = JoinSet::new();
         let mut shutdown = pin!(shutdown);
@@ -89,12 +97,24 @@ impl Server {
                 Some(ended) = connections.join_next(), if !connections.is_empty() => {
                     log_panic(ended);
                 }
-                (slot, (stream, peer)) = next(&listener, &slots) => {
-                    let connection = Connection::new(Arc::clone(&shared), stopped.clone());
-                    let serve = async move {
-                        connection.serve(stream).await;
-                        drop(slot);
+                accepted = accept(&listener), if pending.is_none() => pending = Some(accepted),
+                taken = seat(&seats, &pending), if pending.is_some() => {
+                    let Some((stream, peer)) = pending.take() else { continue };
+                    let seat = match taken {
+                        Taken::Seat(seat) => seat,
+                        Taken::TooMany => {
+                            if let Some(silent) = too_many.speak() {
+                                let address = peer.ip();
+                                warn!(%address, silent, "closed: too many connections from this address");
+                            }
+                            continue;
+                        }
                     };
+                    // A response is one write, and the peer waits for it.
+                    let _ = stream.set_nodelay(true);
+                    let who = Peer { address: peer.ip(), seat };
+                    let connection = Connection::new(Arc::clone(&shared), stopped.clone(), who);
+                    let serve = connection.serve(Socket::Plain(stream));
                     connections.spawn(serve.instrument(info_span!("connection", %peer)));
                 }
             }
@@ -125,14 +145,12 @@ impl Server {
     }
 }
 
-/// The next connection, once there is a slot for it.
-async fn next(
-    listener: &TcpListener,
-    slots: &Arc<Semaphore>,
-) -> (Option<OwnedSemaphorePermit>, (TcpStream, SocketAddr)) {
-    // The semaphore is never closed.
-    let slot = Arc::clone(slots).acquire_owned().await.ok();
-    (slot, accept(listener).await)
+/// A seat for the connection that waits.
+async fn seat(seats: &Arc<Seats>, pending: &Option<(TcpStream, SocketAddr)>) -> Taken {
+    match pending {
+        Some((_, peer)) => seats.take(peer.ip()).await,
+        None => std::future::pending().await,
+    }
 }
 
 fn log_panic(ended: Result<(), tokio::task::JoinError>) {

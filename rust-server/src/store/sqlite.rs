@@ -15,8 +15,8 @@ use super::layout::{IncomingFile, Layout};
 use super::recover::recover;
 use super::writer::{Effect, Job, Writer};
 use super::{
-    Client, Judged, KeysSet, NewClient, NewKeys, Received, Store, StoreError, VersionId, rows,
-    schema,
+    Client, Judged, KeysSet, NewClient, NewKeys, Received, Registered, Store, StoreError,
+    VersionId, rows, schema, usage,
 };
 
 /// A data folder, open. Dropping it waits for what was asked before.
@@ -80,9 +80,13 @@ impl Drop for DiskStore {
 impl Store for DiskStore {
     type Incoming = IncomingFile;
 
-    async fn register(&self, client: NewClient) -> Result<bool, StoreError> {
-        self.call(move |rows, _| rows::register(rows, &client))
+    async fn register(&self, client: NewClient, most: u64) -> Result<Registered, StoreError> {
+        self.call(move |rows, _| rows::register(rows, &client, most))
             .await
+    }
+
+    async fn stored(&self, id: Option<ClientId>) -> Result<u64, StoreError> {
+        self.call(move |rows, _| usage::stored(rows, id)).await
     }
 
     async fn client(&self, id: ClientId) -> Result<Option<Client>, StoreError> {
@@ -101,6 +105,11 @@ impl Store for DiskStore {
         version: u8,
     ) -> Result<bool, StoreError> {
         self.call(move |rows, _| rows::set_aes_key(rows, id, &aes_key, version))
+            .await
+    }
+
+    async fn forget_aes_key(&self, id: ClientId, aes_key: AesKey) -> Result<bool, StoreError> {
+        self.call(move |rows, _| rows::forget_aes_key(rows, id, &aes_key))
             .await
     }
 
