@@ -5,6 +5,7 @@ use std::{fs, io};
 
 use crate::dialect::DialectChoice;
 use crate::limits::Limits;
+use crate::tls::TlsConfig;
 
 /// Everything that [`Server::bind`](crate::Server::bind) needs.
 #[derive(Debug, Clone)]
@@ -17,6 +18,10 @@ pub struct Config {
     pub dialect: DialectChoice,
     /// What no client may exceed.
     pub limits: Limits,
+    /// TLS, on an address of its own.
+    pub tls: Option<TlsConfig>,
+    /// Whether metrics have a label for each client.
+    pub metrics_of_clients: bool,
 }
 
 /// `port.info` (PROTOCOL.md 8.1) cannot be used.

@@ -5,6 +5,7 @@ mod answers;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use backup_protocol::session::Refusal;
 use backup_protocol::session::server::{
@@ -17,6 +18,7 @@ use tracing::{debug, error, info, warn};
 use crate::config::Config;
 use crate::dialect::DialectChoice;
 use crate::limits::{Exceeded, Ledger, Registrations, Reservation, Seat, SpentKeys, TRIES};
+use crate::metrics;
 use crate::socket::Socket;
 use crate::store::{Received, Store, StoreError, VersionId};
 use crate::stream::Stream;
@@ -68,6 +70,8 @@ type File<S> = (Box<NewFile>, Upload<S>, Option<Reservation>);
 pub(crate) struct Peer {
     pub(crate) address: IpAddr,
     pub(crate) seat: Seat,
+    /// The only name that it may act for, if its certificate says one.
+    pub(crate) certified: Option<String>,
 }
 
 /// Who ended a connection.
@@ -226,6 +230,7 @@ impl<S: Store> Connection<S> {
                 .header()
                 .map(|header| tracing::field::display(header.client_id));
             warn!(client, request, reason = %refusal, "refused");
+            metrics::refused(refusal);
         }
         action
     }
@@ -291,8 +296,10 @@ impl<S: Store> Connection<S> {
             cksum,
             version: self.version(),
         };
+        let start = Instant::now();
         let refusal = match self.shared.store.received(client, upload).await {
             Ok(Some(VersionId(number))) => {
+                metrics::received(size, start.elapsed());
                 let file = Shown(new.file_name.as_str());
                 info!(%client, %file, size, cksum, "file received");
                 return Content::Stored {
@@ -317,11 +324,13 @@ impl<S: Store> Connection<S> {
 /// The peer learns that it is refused, the operator which limit it was.
 fn over(limit: &Exceeded) -> Refusal {
     warn!(limit = limit.slug(), "over a limit: {limit}");
+    metrics::over_limit(limit.slug());
     Refusal::Limit
 }
 
 fn exceeded(client: ClientId, limit: &Exceeded) -> Refusal {
     warn!(%client, limit = limit.slug(), "over a limit: {limit}");
+    metrics::over_limit(limit.slug());
     Refusal::Limit
 }
 

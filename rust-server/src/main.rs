@@ -2,33 +2,63 @@
 
 mod args;
 mod exit;
-mod limit_args;
 mod logging;
-mod show;
+mod output;
+mod verbs;
 
 use std::error::Error;
+use std::ffi::OsString;
 use std::io::{self, Write};
 
-use backup_server::{ServeError, Server, store::StoreError};
-use clap::Parser;
+use backup_server::{ServeError, Server};
 use tracing::{error, info, warn};
 
-use crate::args::{Args, Clients, Command, Resolved, Serve};
+use crate::args::{Clients, Command, Complaint, Config, ListenFrom, Resolved, Serve};
 use crate::exit::Exit;
+use crate::output::{Failure, advice_on, complain};
 
 fn main() -> Exit {
-    // On wrong usage clap prints what is wrong, and ends with exit code 2.
-    match Args::parse().command {
-        Command::Serve(serve) => run(serve),
-        Command::Clients(Clients::Show(show)) => show::clients(&show),
-    }
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let as_json = words.iter().any(|word| word == "--json");
+    let line = match args::read(&words) {
+        Ok(line) => line,
+        Err(complaint) => return misused(&complaint, as_json),
+    };
+    let done = match line.args.command {
+        Command::Serve(serve) => return run(*serve, &line.warnings),
+        Command::Clients(Clients::Show(show)) => verbs::clients::show(&show),
+        Command::Config(Config::Show(show)) => {
+            verbs::config::show(show, &line.settings, &line.warnings)
+        }
+        Command::Config(Config::Check(check)) => verbs::config::check(check, &line.warnings),
+    };
+    done.unwrap_or_else(|failure| complain(&failure, as_json))
 }
 
-fn run(serve: Serve) -> Exit {
+/// Help and the version end here as well.
+fn misused(complaint: &Complaint, as_json: bool) -> Exit {
+    let message = match complaint {
+        Complaint::Clap(error) if as_json && error.use_stderr() => args::plain(error),
+        Complaint::Clap(error) => error.exit(),
+        complaint => output::with_causes(complaint),
+    };
+    let advice = match complaint {
+        Complaint::Clap(_) => "see backup-server --help",
+        _ => {
+            "`backup-server serve --help` lists the settings: each long option is a key of the file"
+        }
+    };
+    complain(&Failure::new(Exit::Usage, message, advice), as_json)
+}
+
+fn run(serve: Serve, warnings: &[String]) -> Exit {
     logging::start(serve.log, serve.log_format);
+    for warning in warnings {
+        warn!("{warning}");
+    }
     let resolved = match serve.resolve() {
         Ok(resolved) => resolved,
-        Err(error) => return failed(Exit::Usage, &error, "put a port into it, or use --listen"),
+        Err(error) => return failed(Exit::Usage, &error, error.advice()),
     };
     backup_server::raise_file_limit();
     let runtime = match tokio::runtime::Builder::new_multi_thread()
@@ -41,14 +71,30 @@ fn run(serve: Serve) -> Exit {
     runtime.block_on(serve_until_stopped(resolved))
 }
 
-async fn serve_until_stopped(Resolved { config, warning }: Resolved) -> Exit {
-    if let Some(warning) = warning {
-        warn!("{warning}");
+async fn serve_until_stopped(
+    Resolved {
+        config,
+        listen_from,
+        metrics,
+    }: Resolved,
+) -> Exit {
+    if listen_from == ListenFrom::Dialect {
+        let port = config.dialect.default_port();
+        warn!("no port.info in this folder: using port {port}");
     }
     let stop = match backup_server::stop_signal() {
         Ok(stop) => stop,
         Err(error) => return failed(Exit::Failure, &error, "signals cannot be listened for"),
     };
+    if let Some(address) = metrics
+        && let Err(error) = backup_server::serve_metrics(address)
+    {
+        return failed(
+            Exit::CannotListen,
+            &error,
+            "choose another address with --metrics",
+        );
+    }
     let (data, dialect) = (config.data.clone(), config.dialect.to_string());
     let server = match Server::bind(config).await {
         Ok(server) => server,
@@ -56,7 +102,11 @@ async fn serve_until_stopped(Resolved { config, warning }: Resolved) -> Exit {
     };
     info!(address = %server.local_addr(), dialect, data = %data.display(), "serving");
     let mut stdout = io::stdout();
-    let line = writeln!(stdout, "listening on {}", server.local_addr());
+    let mut line = writeln!(stdout, "listening on {}", server.local_addr());
+    if let Some(address) = server.tls_addr() {
+        info!(%address, "serving TLS");
+        line = line.and_then(|()| writeln!(stdout, "listening on {address} with TLS"));
+    }
     if let Err(error) = line.and_then(|()| stdout.flush()) {
         warn!(%error, "nobody reads standard output");
     }
@@ -77,32 +127,17 @@ fn cannot_start(error: &ServeError) -> Exit {
             },
         ),
         ServeError::Store(error) => (Exit::Data, advice_on(error)),
+        ServeError::Tls(_) => (
+            Exit::Usage,
+            "check --tls-cert, --tls-key and --tls-client-ca",
+        ),
         _ => (Exit::Failure, "see the log"),
     };
     failed(exit, error, advice)
 }
 
-fn advice_on(error: &StoreError) -> &'static str {
-    match error {
-        StoreError::InUse { .. } => "stop the other server, or choose another --data",
-        StoreError::NewerDatabase { .. } => "use the release that wrote it, or a later one",
-        StoreError::NoDatabase { .. } => "name the data folder of a server with --data",
-        StoreError::Io { .. } => "check that this account may write there: see --data",
-        StoreError::DatabaseMissing { .. } => {
-            "restore the database from a copy, or move the stored files away"
-        }
-        _ => "choose another --data, or restore the database from a copy",
-    }
-}
-
-/// Says what went wrong, why, and what to do now.
+/// Says in the log what went wrong, why, and what to do now.
 fn failed(exit: Exit, error: &dyn Error, advice: &str) -> Exit {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    error!(advice, "{text}");
+    error!(advice, "{}", output::with_causes(error));
     exit
 }

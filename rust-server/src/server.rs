@@ -1,9 +1,11 @@
 //! Accepting connections until told to stop.
 
+use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -14,14 +16,17 @@ use crate::config::Config;
 use crate::connection::{Connection, Peer, Shared};
 use crate::limits::{Quiet, Seats, Taken};
 use crate::listen::{accept, listen};
+use crate::metrics;
 use crate::platform;
 use crate::socket::Socket;
 use crate::store::{DiskStore, StoreError};
+use crate::tls::{Tls, TlsError};
 
 /// A server that is ready to accept.
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
+    tls: Option<(TcpListener, SocketAddr, Tls)>,
     shared: Arc<Shared<DiskStore>>,
 }
 
@@ -37,6 +42,9 @@ pub enum ServeError {
         /// Why not.
         source: io::Error,
     },
+    /// TLS cannot be spoken with what is given for it.
+    #[error("cannot speak TLS")]
+    Tls(#[from] TlsError),
     /// The data folder cannot be had.
     #[error("cannot use the data folder")]
     Store(#[from] StoreError),
@@ -51,12 +59,15 @@ impl Server {
     /// [`ServeError`] if one of the two cannot be had. A busy port is found before the data folder is
     /// touched.
     pub async fn bind(config: Config) -> Result<Self, ServeError> {
-        let failed = |source| ServeError::Listen {
-            address: config.listen.clone(),
-            source,
+        let (listener, address) = bound(&config.listen).await?;
+        let tls = match &config.tls {
+            None => None,
+            Some(tls) => {
+                let speaks = Tls::new(tls)?;
+                let (listener, address) = bound(&tls.listen).await?;
+                Some((listener, address, speaks))
+            }
         };
-        let listener = listen(&config.listen).await.map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
         let data = config.data.clone();
         let store = tokio::task::spawn_blocking(move || DiskStore::open(&data))
             .await
@@ -64,6 +75,7 @@ impl Server {
         Ok(Self {
             listener,
             address,
+            tls,
             shared: Arc::new(Shared::new(config, store)),
         })
     }
@@ -74,12 +86,21 @@ impl Server {
         self.address
     }
 
+    /// Where clients connect to that speak TLS.
+    #[must_use]
+    pub fn tls_addr(&self) -> Option<SocketAddr> {
+        self.tls.as_ref().map(|&(_, address, _)| address)
+    }
+
     /// Serves until `shutdown` completes, then lets requests under way finish within the grace of
     /// the limits. When this returns, everything that was answered is on disk and the data folder
     /// is free.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let Self {
-            listener, shared, ..
+            listener,
+            tls,
+            shared,
+            ..
         } = self;
         let limits = shared.config.limits.clone();
         let most = limits.connections(platform::file_limit());
@@ -87,7 +108,7 @@ impl Server {
         debug!(connections = most, "at most");
         let too_many = Quiet::new();
         // Accepted, and without a seat so far.
-        let mut pending = None;
+        let mut waits: Option<Accepted> = None;
         let (stop, stopped) = watch::channel(false);
         let mut connections = JoinSet::new();
         let mut shutdown = pin!(shutdown);
@@ -97,12 +118,16 @@ impl Server {
                 Some(ended) = connections.join_next(), if !connections.is_empty() => {
                     log_panic(ended);
                 }
-                accepted = accept(&listener), if pending.is_none() => pending = Some(accepted),
-                taken = seat(&seats, &pending), if pending.is_some() => {
-                    let Some((stream, peer)) = pending.take() else { continue };
+                accepted = accept(&listener), if waits.is_none() => {
+                    waits = Some((accepted, None));
+                }
+                accepted = accept_tls(&tls), if waits.is_none() => waits = Some(accepted),
+                taken = seat(&seats, &waits), if waits.is_some() => {
+                    let Some(((stream, peer), tls)) = waits.take() else { continue };
                     let seat = match taken {
                         Taken::Seat(seat) => seat,
                         Taken::TooMany => {
+                            metrics::turned_away();
                             if let Some(silent) = too_many.speak() {
                                 let address = peer.ip();
                                 warn!(%address, silent, "closed: too many connections from this address");
@@ -112,14 +137,22 @@ impl Server {
                     };
                     // A response is one write, and the peer waits for it.
                     let _ = stream.set_nodelay(true);
-                    let who = Peer { address: peer.ip(), seat };
-                    let connection = Connection::new(Arc::clone(&shared), stopped.clone(), who);
-                    let serve = connection.serve(Socket::Plain(stream));
+                    let (shared, stopped) = (Arc::clone(&shared), stopped.clone());
+                    let serve = async move {
+                        let _open = metrics::Open::new(tls.is_some());
+                        let patience = shared.config.limits.request_timeout;
+                        let (socket, certified) = match handshake(stream, tls, patience).await {
+                            Ok(ready) => ready,
+                            Err(error) => return info!(reason = %error, "no TLS"),
+                        };
+                        let who = Peer { address: peer.ip(), seat, certified };
+                        Connection::new(shared, stopped, who).serve(socket).await;
+                    };
                     connections.spawn(serve.instrument(info_span!("connection", %peer)));
                 }
             }
         }
-        drop(listener);
+        drop((listener, tls));
         info!(connections = connections.len(), "stopping");
         let _ = stop.send(true);
         let finish = async {
@@ -145,12 +178,45 @@ impl Server {
     }
 }
 
-/// A seat for the connection that waits.
-async fn seat(seats: &Arc<Seats>, pending: &Option<(TcpStream, SocketAddr)>) -> Taken {
-    match pending {
-        Some((_, peer)) => seats.take(peer.ip()).await,
-        None => std::future::pending().await,
+async fn bound(address: &str) -> Result<(TcpListener, SocketAddr), ServeError> {
+    let failed = |source| ServeError::Listen {
+        address: address.to_owned(),
+        source,
+    };
+    let listener = listen(address).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address))
+}
+
+/// A connection, and what it has to speak first.
+type Accepted = ((TcpStream, SocketAddr), Option<Tls>);
+
+async fn accept_tls(tls: &Option<(TcpListener, SocketAddr, Tls)>) -> Accepted {
+    match tls {
+        Some((listener, _, tls)) => (accept(listener).await, Some(tls.clone())),
+        None => pending().await,
     }
+}
+
+/// A seat for the connection that waits.
+async fn seat(seats: &Arc<Seats>, waits: &Option<Accepted>) -> Taken {
+    match waits {
+        Some(((_, peer), _)) => seats.take(peer.ip()).await,
+        None => pending().await,
+    }
+}
+
+/// What the connection is read from, and whom its certificate names.
+async fn handshake(
+    stream: TcpStream,
+    tls: Option<Tls>,
+    patience: Duration,
+) -> io::Result<(Socket, Option<String>)> {
+    let Some(tls) = tls else {
+        return Ok((Socket::Plain(stream), None));
+    };
+    let (stream, name) = tls.accept(stream, patience).await?;
+    Ok((Socket::Tls(stream), name))
 }
 
 fn log_panic(ended: Result<(), tokio::task::JoinError>) {

@@ -12,7 +12,6 @@ use tokio_rustls::server::TlsStream;
 /// FIN, and inside TLS a close_notify before it.
 pub(crate) enum Socket {
     Plain(TcpStream),
-    #[allow(dead_code)]
     Tls(Box<TlsStream<TcpStream>>),
 }
 

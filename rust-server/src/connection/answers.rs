@@ -9,11 +9,17 @@ use tracing::{info, warn};
 
 use super::{Connection, exceeded, failed, over};
 use crate::limits::Exceeded;
+use crate::metrics;
 use crate::store::{Judged, KeysSet, NewClient, NewKeys, Registered, Store, StoreError, VersionId};
 use crate::text::Shown;
 
 impl<S: Store> Connection<S> {
     pub(super) async fn ask(&mut self, ask: Ask) -> Answer {
+        match self.is_certified(&ask).await {
+            Ok(true) => {}
+            Ok(false) => return Answer::Refused(Refusal::NameDiffers),
+            Err(error) => return Answer::Refused(failed(&error)),
+        }
         let answer = match ask {
             Ask::Register { name } => self.register(name).await,
             Ask::SendPublicKey {
@@ -66,6 +72,26 @@ impl<S: Store> Connection<S> {
             } => self.judge(client, kind, &file_name, upload).await,
         };
         answer.unwrap_or_else(|error| Answer::Refused(failed(&error)))
+    }
+
+    /// Whether the certificate of the peer, if it needs one, is for the client in whose name it asks.
+    async fn is_certified(&self, ask: &Ask) -> Result<bool, StoreError> {
+        let Some(certified) = &self.peer.certified else {
+            return Ok(true);
+        };
+        Ok(match ask {
+            Ask::Register { name }
+            | Ask::SendPublicKey { name, .. }
+            | Ask::Reconnect { name, .. } => name.as_str() == certified,
+            Ask::SendFile { client, .. }
+            | Ask::Verdict { client, .. }
+            | Ask::StoreAesKey { client, .. }
+            | Ask::Recall { client } => {
+                let client = self.shared.store.client(*client).await?;
+                // Of a client that is not there, nothing can be had.
+                client.is_none_or(|client| client.name == *certified)
+            }
+        })
     }
 
     async fn register(&self, name: Name) -> Result<Answer, StoreError> {
@@ -158,6 +184,15 @@ impl<S: Store> Connection<S> {
         })
     }
 
+    /// What metrics call the client, if they are to tell clients apart.
+    async fn label(&self, client: ClientId) -> Result<Option<String>, StoreError> {
+        if !self.shared.config.metrics_of_clients {
+            return Ok(None);
+        }
+        let client = self.shared.store.client(client).await?;
+        Ok(client.map(|client| client.label))
+    }
+
     async fn judge(
         &self,
         client: ClientId,
@@ -181,9 +216,18 @@ impl<S: Store> Connection<S> {
         }
         let file = Shown(file_name.as_str());
         match kind {
-            VerdictKind::Right => info!(%client, %file, "verified"),
-            VerdictKind::Wrong => warn!(%client, %file, "cksum wrong, the file comes again"),
-            VerdictKind::GiveUp => warn!(%client, %file, "cksum wrong, the client gave up"),
+            VerdictKind::Right => {
+                info!(%client, %file, "verified");
+                metrics::verified(self.label(client).await.unwrap_or_default());
+            }
+            VerdictKind::Wrong => {
+                warn!(%client, %file, "cksum wrong, the file comes again");
+                metrics::repeated();
+            }
+            VerdictKind::GiveUp => {
+                warn!(%client, %file, "cksum wrong, the client gave up");
+                metrics::given_up();
+            }
         }
         Ok(Answer::VerdictTaken)
     }

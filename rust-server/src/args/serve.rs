@@ -1,6 +1,7 @@
-//! The command line: parsed here, then resolved into a [`Config`].
+//! What `serve` is told, resolved into a [`Config`].
 
-use std::path::{Path, PathBuf};
+use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use backup_protocol::Dialect;
@@ -8,13 +9,14 @@ use backup_protocol::dialect::Modifier;
 use backup_server::{Config, DialectChoice, Limits, PortInfoError, read_port_info};
 use bytesize::ByteSize;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Parser, Subcommand, ValueEnum, value_parser};
+use clap::{ValueEnum, value_parser};
 use tracing::level_filters::LevelFilter;
 
-use crate::exit;
-use crate::limit_args::{LimitArguments, to_usize};
+use super::Store;
+use super::around::AroundArguments;
+use super::limits::{LimitArguments, to_usize};
 
-const EXAMPLES: &str = "\
+pub(super) const EXAMPLES: &str = "\
 Examples:
   backup-server serve
         port from port.info in this folder, files under ./backup-data
@@ -29,7 +31,7 @@ Examples:
 ";
 
 /// Every dialect and every modifier, for the end of the long help.
-fn dialects() -> String {
+pub(super) fn dialects() -> String {
     let mut text = "Dialects (PROTOCOL.md 10):\n".to_owned();
     for dialect in Dialect::all() {
         text.push_str(&format!("  {:<8} {}\n", dialect.name, dialect.title));
@@ -42,47 +44,6 @@ fn dialects() -> String {
     text
 }
 
-/// A server for the backup protocol: it receives files, and keeps those whose cksum a client
-/// confirms.
-#[derive(Debug, Parser)]
-#[command(version, arg_required_else_help = true, after_help = exit::HELP)]
-pub(crate) struct Args {
-    #[command(subcommand)]
-    pub(crate) command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Command {
-    /// Receive files until SIGINT or SIGTERM.
-    #[command(after_help = format!("{EXAMPLES}\n{}", exit::HELP),
-              after_long_help = format!("{EXAMPLES}\n{}\n{}", dialects(), exit::HELP))]
-    Serve(Serve),
-    /// What the server knows of its clients.
-    #[command(subcommand)]
-    Clients(Clients),
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Clients {
-    /// List all clients: their names, folders, dialects and numbers of files.
-    ///
-    /// The database is read beside a server that runs, or without one, and never changed. An ID is
-    /// shown by its beginning, as in logs: the whole of it is a credential.
-    #[command(after_help = exit::HELP)]
-    Show(ShowClients),
-}
-
-#[derive(Debug, clap::Args)]
-pub(crate) struct ShowClients {
-    /// Folder with the database and the files.
-    #[arg(long, value_name = "DIR", default_value = "backup-data")]
-    pub(crate) data: PathBuf,
-
-    /// Write one JSON document, whose members stay what they are from release to release.
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
 #[derive(Debug, clap::Args)]
 pub(crate) struct Serve {
     /// Where to listen; port 0 chooses a free one. Without it 127.0.0.1, with the port from
@@ -90,9 +51,8 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "HOST:PORT", value_parser = host_and_port)]
     listen: Option<String>,
 
-    /// Folder for the database and the files; created if it is missing.
-    #[arg(long, value_name = "DIR", default_value = "backup-data")]
-    data: PathBuf,
+    #[command(flatten)]
+    store: Store,
 
     /// The layout of messages that the clients use: a name, or the path of a dialect file, and
     /// modifiers. With `auto` it is learned from each client's requests, and what they do not show is
@@ -124,6 +84,9 @@ pub(crate) struct Serve {
     #[command(flatten)]
     limits: LimitArguments,
 
+    #[command(flatten)]
+    around: AroundArguments,
+
     /// What to log on standard error.
     #[arg(long, value_name = "LEVEL", default_value = "info",
           value_parser = PossibleValuesParser::new(LEVELS).try_map(|level| level.parse::<LevelFilter>()))]
@@ -145,26 +108,55 @@ pub(crate) enum LogFormat {
     Json,
 }
 
-/// What the arguments, and the working folder, come to.
+/// What the settings, and the working folder, come to.
 pub(crate) struct Resolved {
     pub(crate) config: Config,
-    /// Something that the operator may not have meant.
-    pub(crate) warning: Option<String>,
+    pub(crate) listen_from: ListenFrom,
+    /// Where metrics are served.
+    pub(crate) metrics: Option<SocketAddr>,
+}
+
+/// Why the settings come to nothing.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unresolved {
+    #[error(transparent)]
+    PortInfo(#[from] PortInfoError),
+    #[error("the settings for TLS are not complete")]
+    HalfTls,
+}
+
+impl Unresolved {
+    /// What to do now.
+    pub(crate) const fn advice(&self) -> &'static str {
+        match self {
+            Self::PortInfo(_) => "put a port into it, or use --listen",
+            Self::HalfTls => "give all of --tls-listen, --tls-cert and --tls-key, or none",
+        }
+    }
+}
+
+/// What said where to listen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ListenFrom {
+    /// The command line, the environment or the configuration file.
+    Setting,
+    /// `port.info` in the working folder.
+    PortInfo,
+    /// Nothing: it is the port of the dialect.
+    Dialect,
 }
 
 impl Serve {
-    /// Looks at `port.info` if the arguments leave the address open (PROTOCOL.md 8.1).
-    pub(crate) fn resolve(self) -> Result<Resolved, PortInfoError> {
-        let mut warning = None;
-        let listen = match self.listen {
-            Some(listen) => listen,
+    /// Looks at `port.info` if the settings leave the address open (PROTOCOL.md 8.1).
+    pub(crate) fn resolve(self) -> Result<Resolved, Unresolved> {
+        let (listen, listen_from) = match self.listen {
+            Some(listen) => (listen, ListenFrom::Setting),
             None => {
-                let port = read_port_info(Path::new("."))?.unwrap_or_else(|| {
-                    let port = self.dialect.default_port();
-                    warning = Some(format!("no port.info in this folder: using port {port}"));
-                    port
-                });
-                format!("127.0.0.1:{port}")
+                let (port, from) = match read_port_info(Path::new("."))? {
+                    Some(port) => (port, ListenFrom::PortInfo),
+                    None => (self.dialect.default_port(), ListenFrom::Dialect),
+                };
+                (format!("127.0.0.1:{port}"), from)
             }
         };
         let mut limits = Limits {
@@ -178,17 +170,20 @@ impl Serve {
         Ok(Resolved {
             config: Config {
                 listen,
-                data: self.data,
+                data: self.store.data,
                 dialect: self.dialect,
                 limits,
+                tls: self.around.tls()?,
+                metrics_of_clients: self.around.metrics_clients,
             },
-            warning,
+            listen_from,
+            metrics: self.around.metrics(),
         })
     }
 }
 
 /// Catches `1234` and `localhost`, which a resolver would take for strange host names.
-fn host_and_port(text: &str) -> Result<String, &'static str> {
+pub(super) fn host_and_port(text: &str) -> Result<String, &'static str> {
     let port = text
         .rsplit_once(':')
         .filter(|(host, _)| !host.is_empty())
