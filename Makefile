@@ -6,14 +6,14 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help setup build release bindings cpp-client fmt fmt-check lint arrows test test-rust test-python test-cpp \
-	interop readme-matrix ci vectors vectors-check clean
+	interop readme-matrix crowd fuzz ci vectors vectors-check clean
 
 VENV := .venv
 PY := $(VENV)/bin/python
 REFERENCES := interop/reference
 PY_SERVER := $(REFERENCES)/python-server
 CPP_CLIENT := $(REFERENCES)/cpp-client
-PYTHON_FOLDERS := $(PY_SERVER) vectors pybindings interop/peers scripts
+PYTHON_FOLDERS := $(PY_SERVER) vectors pybindings interop/peers scripts rust-protocol/fuzz
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -80,6 +80,12 @@ vectors: $(VENV)/.ready ## write the vectors again from their generators
 vectors-check: $(VENV)/.ready ## fail if the vectors differ from what the generators write, or a flag is unexplained
 	$(PY) vectors/check.py
 	$(PY) vectors/confirm.py
+
+crowd: setup ## 10,000 idle and 1,000 slow connections against one server
+	cargo test --release --locked -p backup-server --test hostile -- --ignored --nocapture ten_thousand
+
+fuzz: setup ## fuzz every target for FUZZ_SECONDS (60) each
+	scripts/fuzz.sh $(or $(FUZZ_SECONDS),60)
 
 interop: build ## the matrix: every client against every server, every byte looked at
 	target/release/backup-interop matrix
