@@ -14,6 +14,7 @@ use crate::identity::{self, IdentityError, IdentityFolder, MeInfo, PendingMeInfo
 use crate::run::Run;
 use crate::server::ServerAddress;
 use crate::source::SourceFile;
+use crate::tls::TlsOptions;
 
 /// How a client works. The setters may be chained.
 #[derive(Debug, Clone)]
@@ -25,6 +26,7 @@ pub struct ClientOptions {
     pub(crate) connection_per_request: bool,
     pub(crate) key_per: KeyPer,
     pub(crate) timeout: Duration,
+    pub(crate) tls: Option<TlsOptions>,
 }
 
 /// How often the client asks for a new AES key (PROTOCOL.md 4.4).
@@ -50,6 +52,7 @@ impl ClientOptions {
             connection_per_request: false,
             key_per: KeyPer::default(),
             timeout: Duration::from_secs(30),
+            tls: None,
         }
     }
 
@@ -73,6 +76,13 @@ impl ClientOptions {
     #[must_use]
     pub fn key_per(mut self, key_per: KeyPer) -> Self {
         self.key_per = key_per;
+        self
+    }
+
+    /// Speaks inside TLS.
+    #[must_use]
+    pub fn tls(mut self, tls: Option<TlsOptions>) -> Self {
+        self.tls = tls;
         self
     }
 

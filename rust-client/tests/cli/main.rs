@@ -10,6 +10,7 @@ mod output;
 mod send;
 mod server;
 mod setup;
+mod tls;
 
 use std::fs;
 use std::path::{Path, PathBuf};
