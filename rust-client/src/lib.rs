@@ -25,6 +25,7 @@
 //! The protocol itself is `backup_protocol::session::client`. This crate gives it a socket, files, a
 //! clock and a disk. It blocks, prints nothing, and starts one thread while a large file is sent.
 
+mod ahead;
 mod client;
 mod connection;
 mod error;

@@ -101,6 +101,24 @@ pub(crate) fn stream(
     })
 }
 
+/// Sends content that is there already, with what goes between its packets.
+pub(crate) fn send_ready(
+    connection: &Connection,
+    transmission: Transmission,
+    content: &[u8],
+    sums: ContentSums,
+) -> Streamed {
+    let mut cut = Cut {
+        left: transmission.first_packet,
+        packets: transmission.packets,
+        packet: Vec::new(),
+    };
+    match cut.write(connection, content) {
+        Ok(()) => Streamed::Whole(sums),
+        Err(error) => Streamed::Interrupted(Some(error)),
+    }
+}
+
 enum Reading {
     Whole,
     Answered,

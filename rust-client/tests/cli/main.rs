@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
 
+mod ahead;
 mod dialects;
 mod faults;
 mod identity;
