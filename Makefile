@@ -6,14 +6,14 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help setup build release bindings cpp-client fmt fmt-check lint arrows test test-rust test-python test-cpp \
-	crash interop readme-matrix ci vectors vectors-check cases programs wheel wheel-smoke bench-python docs-python examine clean
+	crash crowd fuzz interop readme-matrix ci vectors vectors-check cases programs wheel wheel-smoke bench-python docs-python examine clean
 
 VENV := .venv
 PY := $(VENV)/bin/python
 REFERENCES := interop/reference
 PY_SERVER := $(REFERENCES)/python-server
 CPP_CLIENT := $(REFERENCES)/cpp-client
-PYTHON_FOLDERS := $(PY_SERVER) vectors pybindings interop/peers scripts
+PYTHON_FOLDERS := $(PY_SERVER) vectors pybindings interop/peers scripts rust-protocol/fuzz
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -105,6 +105,12 @@ vectors-check: $(VENV)/.ready ## fail if the vectors differ from what the genera
 crash: ## kills, power cuts, a full disk, errors of every operation (KILLS=2000 for more of them)
 	cargo test --locked -p backup-server --features failpoints --test crash -- --nocapture
 	SEEDS=$${SEEDS:-10} cargo test --locked -p backup-server --lib store::tests::power -- --nocapture
+
+crowd: setup ## 10,000 idle and 1,000 slow connections against one server
+	cargo test --release --locked -p backup-server --test hostile -- --ignored --nocapture ten_thousand
+
+fuzz: setup ## fuzz every target for FUZZ_SECONDS (60) each
+	scripts/fuzz.sh $(or $(FUZZ_SECONDS),60)
 
 interop: build ## the matrix, then each server and each client by cases: every byte looked at
 	target/release/backup-interop matrix

@@ -459,6 +459,8 @@ impl Server {
             dialect: self.dialect.clone(),
             limits: self.limits.clone(),
             store: store::StoreOptions::default(),
+            tls: None,
+            metrics_of_clients: false,
         };
         let server = runtime.block_on(backup_server::Server::bind(config));
         let log = Arc::clone(&self.log);

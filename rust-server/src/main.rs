@@ -67,7 +67,7 @@ fn run(serve: Serve, warnings: &[String]) -> Exit {
     }
     let resolved = match serve.resolve() {
         Ok(resolved) => resolved,
-        Err(error) => return failed(Exit::Usage, &error, "put a port into it, or use --listen"),
+        Err(error) => return failed(Exit::Usage, &error, error.advice()),
     };
     backup_server::raise_file_limit();
     let runtime = match tokio::runtime::Builder::new_multi_thread()
@@ -84,6 +84,7 @@ async fn serve_until_stopped(
     Resolved {
         config,
         listen_from,
+        metrics,
     }: Resolved,
 ) -> Exit {
     if listen_from == ListenFrom::Dialect {
@@ -94,6 +95,15 @@ async fn serve_until_stopped(
         Ok(stop) => stop,
         Err(error) => return failed(Exit::Failure, &error, "signals cannot be listened for"),
     };
+    if let Some(address) = metrics
+        && let Err(error) = backup_server::serve_metrics(address)
+    {
+        return failed(
+            Exit::CannotListen,
+            &error,
+            "choose another address with --metrics",
+        );
+    }
     let (data, dialect) = (config.data.clone(), config.dialect.to_string());
     let server = match Server::bind(config).await {
         Ok(server) => server,
@@ -101,7 +111,11 @@ async fn serve_until_stopped(
     };
     info!(address = %server.local_addr(), dialect, data = %data.display(), "serving");
     let mut stdout = io::stdout();
-    let line = writeln!(stdout, "listening on {}", server.local_addr());
+    let mut line = writeln!(stdout, "listening on {}", server.local_addr());
+    if let Some(address) = server.tls_addr() {
+        info!(%address, "serving TLS");
+        line = line.and_then(|()| writeln!(stdout, "listening on {address} with TLS"));
+    }
     if let Err(error) = line.and_then(|()| stdout.flush()) {
         warn!(%error, "nobody reads standard output");
     }
@@ -122,6 +136,10 @@ fn cannot_start(error: &ServeError) -> Exit {
             },
         ),
         ServeError::Store(error) => (Exit::Data, advice_on(error)),
+        ServeError::Tls(_) => (
+            Exit::Usage,
+            "check --tls-cert, --tls-key and --tls-client-ca",
+        ),
         _ => (Exit::Failure, "see the log"),
     };
     failed(exit, error, advice)

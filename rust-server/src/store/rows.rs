@@ -10,14 +10,23 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::incoming::IncomingFile;
 use super::path::{path_for, path_key};
 use super::writer::Effect;
-use super::{Client, Judged, KeysSet, NewClient, NewKeys, Received, StoreError, VersionId};
+use super::{
+    Client, Judged, KeysSet, NewClient, NewKeys, Received, Registered, StoreError, VersionId, usage,
+};
 
-pub(super) fn register(rows: &Connection, client: &NewClient) -> Result<bool, StoreError> {
+pub(super) fn register(
+    rows: &Connection,
+    client: &NewClient,
+    most: u64,
+) -> Result<Registered, StoreError> {
     let taken = rows
         .prepare_cached("SELECT 1 FROM clients WHERE name = ?")?
         .exists([&client.name])?;
     if taken {
-        return Ok(false);
+        return Ok(Registered::NameTaken);
+    }
+    if usage::clients(rows)? >= most {
+        return Ok(Registered::Full);
     }
     let mut insert = rows.prepare_cached(
         "INSERT INTO clients (id, name, label, version, registered_at, last_seen_at)
@@ -33,7 +42,7 @@ pub(super) fn register(rows: &Connection, client: &NewClient) -> Result<bool, St
             now()
         ])? == 1
         {
-            return Ok(true);
+            return Ok(Registered::Done);
         }
     }
 }
@@ -103,6 +112,16 @@ pub(super) fn set_aes_key(
     )?;
     let aes_key = aes_key.as_bytes();
     Ok(update.execute(params![aes_key, version, now(), id.as_bytes()])? == 1)
+}
+
+pub(super) fn forget_aes_key(
+    rows: &Connection,
+    id: ClientId,
+    aes_key: &AesKey,
+) -> Result<bool, StoreError> {
+    let mut update =
+        rows.prepare_cached("UPDATE clients SET aes_key = NULL WHERE id = ? AND aes_key = ?")?;
+    Ok(update.execute(params![id.as_bytes(), aes_key.as_bytes()])? == 1)
 }
 
 pub(super) fn set_keys(

@@ -18,8 +18,8 @@ use super::layout::Layout;
 use super::recover::recover;
 use super::writer::{Effect, Job, Writer};
 use super::{
-    Client, Durability, Judged, KeysSet, NewClient, NewKeys, Received, Store, StoreError,
-    VersionId, rows, schema,
+    Client, Durability, Judged, KeysSet, NewClient, NewKeys, Received, Registered, Store,
+    StoreError, VersionId, rows, schema, usage,
 };
 
 /// Versions that one transaction removes at most, so that no request waits long behind it.
@@ -116,9 +116,13 @@ impl Drop for DiskStore {
 impl Store for DiskStore {
     type Incoming = IncomingFile;
 
-    async fn register(&self, client: NewClient) -> Result<bool, StoreError> {
-        self.call(move |rows, _| rows::register(rows, &client))
+    async fn register(&self, client: NewClient, most: u64) -> Result<Registered, StoreError> {
+        self.call(move |rows, _| rows::register(rows, &client, most))
             .await
+    }
+
+    async fn stored(&self, id: Option<ClientId>) -> Result<u64, StoreError> {
+        self.call(move |rows, _| usage::stored(rows, id)).await
     }
 
     async fn client(&self, id: ClientId) -> Result<Option<Client>, StoreError> {
@@ -137,6 +141,11 @@ impl Store for DiskStore {
         version: u8,
     ) -> Result<bool, StoreError> {
         self.call(move |rows, _| rows::set_aes_key(rows, id, &aes_key, version))
+            .await
+    }
+
+    async fn forget_aes_key(&self, id: ClientId, aes_key: AesKey) -> Result<bool, StoreError> {
+        self.call(move |rows, _| rows::forget_aes_key(rows, id, &aes_key))
             .await
     }
 
