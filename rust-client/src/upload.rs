@@ -289,7 +289,7 @@ mod tests {
         let source = SourceFile::check(&path, None).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let server = listener.local_addr().unwrap().to_string().parse().unwrap();
-        let connection = Connection::open(&server, Duration::from_secs(10)).unwrap();
+        let connection = Connection::open(&server, Duration::from_secs(10), None).unwrap();
         let (mut peer, _) = listener.accept().unwrap();
         let peer = thread::spawn(move || {
             let mut bytes = Vec::new();

@@ -11,6 +11,7 @@ mod output;
 mod send;
 mod server;
 mod setup;
+mod tls;
 
 use std::fs;
 use std::path::{Path, PathBuf};
