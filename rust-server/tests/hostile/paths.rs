@@ -139,13 +139,18 @@ fn no_name_leads_out_of_the_clients_folder() {
     let folder = clients[0].as_ref().expect("an entry").path();
     let own = ["backup.db", "backup.db-wal", "backup.db-shm", "lock"].map(|name| data.join(name));
     let mut contents = Vec::new();
+    let mut versions = 0;
     for path in everything(outer.path()) {
         if path.parent() == Some(&folder) {
             contents.push(String::from_utf8(fs::read(&path).expect("readable")).expect("text"));
+        } else if path.parent() == Some(&data.join("versions")) {
+            // Under a name of the server's own choice.
+            versions += 1;
         } else {
             assert!(own.contains(&path), "{} was not there", path.display());
         }
     }
+    assert_eq!(versions, stored);
     // Each has a file of its own, with its own content: none has taken another's place.
     contents.sort();
     contents.dedup();
