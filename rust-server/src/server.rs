@@ -70,8 +70,8 @@ impl Server {
             }
         };
         let data = config.data.clone();
-        let durability = config.store.durability;
-        let store = tokio::task::spawn_blocking(move || DiskStore::open(&data, durability))
+        let options = config.store.clone();
+        let store = tokio::task::spawn_blocking(move || DiskStore::open(&data, &options))
             .await
             .map_err(|_| StoreError::Closed)??;
         Ok(Self {

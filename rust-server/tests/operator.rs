@@ -622,6 +622,13 @@ fn doctor_looks_at_permissions_space_and_the_database() {
         .stdout(contains("mode 644").and(contains("backup.db")));
     fs::set_permissions(&database, fs::Permissions::from_mode(0o600)).expect("set");
     site.healthy();
+    let key_file = site.data.path().join("seal.key");
+    fs::set_permissions(&key_file, fs::Permissions::from_mode(0o640)).expect("set");
+    site.run(&["doctor"])
+        .code(6)
+        .stdout(contains("mode 640").and(contains("seal.key")));
+    fs::set_permissions(&key_file, fs::Permissions::from_mode(0o600)).expect("set");
+    site.healthy();
     site.run(&["doctor", "--want-free", "1000PiB"])
         .code(6)
         .stdout(contains("space: "));
@@ -632,6 +639,29 @@ fn doctor_looks_at_permissions_space_and_the_database() {
     site.run(&["doctor"])
         .code(6)
         .stdout(contains("database: a row of files"));
+}
+
+#[test]
+fn doctor_finds_keys_that_do_not_open() {
+    let (site, _) = Site::with_versions(1);
+    let key_file = site.data.path().join("seal.key");
+    let elsewhere = site.desk.path().join("other.key");
+    fs::rename(&key_file, &elsewhere).expect("moved");
+    site.run(&["doctor"])
+        .code(6)
+        .stdout(contains("key-file: ").and(contains("makes a new one")));
+    let told = ["doctor", "--key-file", elsewhere.to_str().expect("a path")];
+    site.run(&told).success();
+    fs::write(&key_file, [0; 32]).expect("written");
+    site.run(&["doctor", "--json"]).code(6).stdout(contains(
+        "the keys of 1 clients were sealed with another file",
+    ));
+    fs::write(&key_file, "short").expect("written");
+    site.run(&["doctor"])
+        .code(6)
+        .stdout(contains("has 5 bytes"));
+    fs::rename(&elsewhere, &key_file).expect("moved back");
+    site.healthy();
 }
 
 #[test]
@@ -684,6 +714,8 @@ fn a_copy_made_while_files_come_is_a_store_that_can_be_served() {
     let server = Server::start(&copy, seed(), &[]);
     let mut alice = alice.again(&server);
     alice.right("waits");
+    // Keys were not copied.
+    alice.send_key();
     alice.send_file("a.txt", b"version 3");
     alice.right("a.txt");
     run(site.desk.path(), &copy, &["doctor"]).success();

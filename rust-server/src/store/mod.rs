@@ -16,6 +16,7 @@ mod path;
 mod recover;
 mod rows;
 mod schema;
+mod seal;
 mod sqlite;
 mod usage;
 mod writer;
@@ -259,6 +260,17 @@ pub enum StoreError {
         /// The data folder.
         path: PathBuf,
     },
+    /// What should be the key file is none. Written anew, it would make every stored key useless.
+    #[error("{} has {size} bytes, and a key file has 32; put the right one back, or move this one aside: clients then exchange keys once more", path.display())]
+    KeyFile {
+        /// The file.
+        path: PathBuf,
+        /// Its size.
+        size: usize,
+    },
+    /// A key could not be encrypted for the database.
+    #[error("cannot seal a key for the database")]
+    Sealing,
     /// The database was written by a later release.
     #[error("{} has schema version {found}, this program knows {known}", path.display())]
     NewerDatabase {

@@ -137,7 +137,14 @@ fn no_name_leads_out_of_the_clients_folder() {
         .collect();
     assert_eq!(clients.len(), 1, "one client, one folder");
     let folder = clients[0].as_ref().expect("an entry").path();
-    let own = ["backup.db", "backup.db-wal", "backup.db-shm", "lock"].map(|name| data.join(name));
+    let own = [
+        "backup.db",
+        "backup.db-wal",
+        "backup.db-shm",
+        "lock",
+        "seal.key",
+    ]
+    .map(|name| data.join(name));
     let mut contents = Vec::new();
     let mut versions = 0;
     for path in everything(outer.path()) {

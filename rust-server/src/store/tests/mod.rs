@@ -35,7 +35,7 @@ impl Folder {
     }
 
     fn try_open(&self) -> Result<DiskStore, StoreError> {
-        DiskStore::open(self.root.path(), Durability::Full)
+        DiskStore::open(self.root.path(), &StoreOptions::default())
     }
 
     fn rows(&self) -> rusqlite::Connection {
