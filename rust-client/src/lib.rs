@@ -52,4 +52,4 @@ pub use event::{Event, Sent, Verdict, Warning};
 pub use exit::Exit;
 pub use interrupt::Interrupt;
 pub use server::{ServerAddress, ServerAddressError};
-pub use tls::{PinError, TlsError, TlsOptions, Tunnel};
+pub use tls::{PinError, TlsError, TlsOptions, Tunnel, is_distrust};

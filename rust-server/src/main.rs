@@ -6,6 +6,7 @@ mod logging;
 mod output;
 mod verbs;
 
+use std::env;
 use std::error::Error;
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -20,7 +21,7 @@ use crate::output::{Failure, advice_on, complain};
 fn main() -> Exit {
     #[cfg(feature = "failpoints")]
     let _scenario = fail::FailScenario::setup();
-    let words: Vec<OsString> = std::env::args_os().collect();
+    let words: Vec<OsString> = env::args_os().collect();
     let as_json = words.iter().any(|word| word == "--json");
     let line = match args::read(&words) {
         Ok(line) => line,
@@ -87,7 +88,7 @@ async fn serve_until_stopped(
         metrics,
     }: Resolved,
 ) -> Exit {
-    if listen_from == ListenFrom::Dialect {
+    if listen_from == ListenFrom::Dialect && env::var_os("LISTEN_FDS").is_none() {
         let port = config.dialect.default_port();
         warn!("no port.info in this folder: using port {port}");
     }
@@ -105,7 +106,20 @@ async fn serve_until_stopped(
         );
     }
     let (data, dialect) = (config.data.clone(), config.dialect.to_string());
-    let server = match Server::bind(config).await {
+    // systemd has bound the port, and starts us with the first connection (sd_listen_fds(3)).
+    let server = match listenfd::ListenFd::from_env().take_tcp_listener(0) {
+        Ok(None) => Server::bind(config).await,
+        Ok(Some(listener)) => {
+            info!("on the socket that was passed, in place of --listen");
+            Server::bind_to(listener, config).await
+        }
+        Err(error) => {
+            let advice =
+                "ListenStream= of the socket unit is to be a port, or an address and a port";
+            return failed(Exit::CannotListen, &error, advice);
+        }
+    };
+    let server = match server {
         Ok(server) => server,
         Err(error) => return cannot_start(&error),
     };

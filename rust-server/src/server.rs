@@ -61,6 +61,36 @@ impl Server {
     /// touched.
     pub async fn bind(config: Config) -> Result<Self, ServeError> {
         let (listener, address) = bound(&config.listen).await?;
+        Self::on(listener, address, config).await
+    }
+
+    /// The same on a socket that listens already, such as one of a service manager; `listen` of the
+    /// configuration is not used.
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError`] if the socket is of no use, or as for [`bind`](Self::bind).
+    pub async fn bind_to(
+        listener: std::net::TcpListener,
+        config: Config,
+    ) -> Result<Self, ServeError> {
+        let taken = (|| {
+            let address = listener.local_addr()?;
+            listener.set_nonblocking(true)?;
+            Ok((TcpListener::from_std(listener)?, address))
+        })();
+        let (listener, address) = taken.map_err(|source| ServeError::Listen {
+            address: "the socket that was passed".to_owned(),
+            source,
+        })?;
+        Self::on(listener, address, config).await
+    }
+
+    async fn on(
+        listener: TcpListener,
+        address: SocketAddr,
+        config: Config,
+    ) -> Result<Self, ServeError> {
         let tls = match &config.tls {
             None => None,
             Some(tls) => {

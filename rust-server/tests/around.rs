@@ -1,4 +1,4 @@
-//! What is around the protocol: TLS, metrics.
+//! What is around the protocol: TLS, metrics, sockets of a service manager.
 
 mod common;
 
@@ -340,4 +340,35 @@ fn metrics_count_what_happened_and_name_nobody() {
         assert!(!metrics.contains(secret), "{secret} in:\n{metrics}");
     }
     assert!(get(&address, "/health").ends_with("OK"));
+}
+
+/// As systemd does it: the socket is descriptor 3, and two variables say that it is for this process.
+#[cfg(unix)]
+#[test]
+fn serves_on_a_socket_that_was_passed() {
+    use std::os::fd::OwnedFd;
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let data = Data::new();
+    let mut command = Command::new("sh");
+    command.args([
+        "-c",
+        r#"exec 3<&0 </dev/null; export LISTEN_FDS=1 LISTEN_PID=$$; exec "$@""#,
+        "sh",
+        PROGRAM,
+        "serve",
+        "--data",
+    ]);
+    command.arg(data.path()).current_dir(data.path());
+    command.stdin(OwnedFd::from(listener));
+    let server = Server::spawn(command, &Dialect::all()[0]);
+    assert_eq!(server.address, address);
+    let mut alice = Client::ready(&server, "alice");
+    alice.send_file("a", b"through it");
+    alice.right("a");
+    server.terminate();
+    let (status, log) = server.end();
+    assert!(status.success(), "{log}");
+    assert!(log.contains("in place of --listen"), "{log}");
+    assert!(!log.contains("no port.info"), "{log}");
 }

@@ -22,7 +22,7 @@ use crate::server::ServerAddress;
 
 pub use pins::PinError;
 use trust::Handshake;
-pub use trust::TlsError;
+pub use trust::{TlsError, is_distrust};
 pub use tunnel::Tunnel;
 
 /// How a server is known, and who the client is. The setters may be chained.

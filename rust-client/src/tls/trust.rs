@@ -55,6 +55,13 @@ pub enum TlsError {
     Identity(#[from] rustls::Error),
 }
 
+/// Whether a connection came to nothing because the server's certificate was not taken.
+#[must_use]
+pub fn is_distrust(error: &io::Error) -> bool {
+    let error = error.get_ref().and_then(|error| error.downcast_ref());
+    matches!(error, Some(rustls::Error::InvalidCertificate(_)))
+}
+
 /// All that a handshake needs.
 pub(super) struct Handshake {
     connector: TlsConnector,

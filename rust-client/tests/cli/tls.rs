@@ -98,6 +98,7 @@ fn keeps_the_key_that_it_meets_first_and_takes_no_other() {
     let said = stderr(&run);
     assert!(said.contains("another key than before"), "{said}");
     assert!(said.contains("line 1 of known"), "{said}");
+    assert!(!said.contains("check that the server runs"), "{said}");
     assert_eq!(
         place.server.requests().len(),
         before,
@@ -115,7 +116,9 @@ fn a_server_is_taken_for_its_certificate() {
     let run = place.run(&[&send[..], &["own.pem"]].concat()).success();
     assert_eq!(stdout(&run), "a.txt: 9 bytes, cksum 930766865, verified\n");
     let before = place.server.requests().len();
-    place.run(&[&send[..], &["other.pem"]].concat()).code(5);
+    let run = place.run(&[&send[..], &["other.pem"]].concat()).code(5);
+    let said = stderr(&run);
+    assert!(said.contains("must be for the host of --server"), "{said}");
     place.run(&[&send[..], &["a.txt"]].concat()).code(5);
     assert_eq!(
         place.server.requests().len(),

@@ -65,6 +65,12 @@ fn plain(error: &ClientError) -> Option<&'static str> {
             "nothing of it was kept; if it happens with every file, the server sums or decrypts \
              wrongly",
         ),
+        ClientError::Connect { source, .. } if backup_client::is_distrust(source) => Some(
+            "with --ca the certificate must be for the host of --server and be signed by one in the file; \
+             one from `openssl req -x509` needs `-addext basicConstraints=critical,CA:FALSE` to sign itself",
+        ),
+        // TLS, whose errors say themselves what to do.
+        ClientError::Connect { source, .. } if source.get_ref().is_some() => None,
         ClientError::Connect { .. } => Some("check that the server runs and --server is right"),
         ClientError::TimedOut { .. } => Some("give a slow server more time with --timeout"),
         ClientError::Violation { .. } => {
