@@ -47,7 +47,7 @@ wheel: $(VENV)/.ready ## build the wheels, with the programs in them, and the so
 wheel-smoke: wheel ## install the wheels into an empty venv and use them
 	scripts/smoke-wheel.sh target/wheels
 
-docs-python: bindings ## write docs/python-tour.md, and the API reference of the bindings into target/doc/python
+docs-python: programs bindings ## write docs/python-tour.md, and the API reference of the bindings into target/doc/python
 	BACKUP_PROTOCOL_BIN=$(CURDIR)/target/release $(PY) scripts/write_tour.py
 	$(VENV)/bin/pdoc -o target/doc/python backup_protocol \
 		backup_protocol.aio backup_protocol.aliases backup_protocol.errors backup_protocol.programs backup_protocol.proxy \
