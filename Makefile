@@ -47,7 +47,8 @@ wheel: $(VENV)/.ready ## build the wheels, with the programs in them, and the so
 wheel-smoke: wheel ## install the wheels into an empty venv and use them
 	scripts/smoke-wheel.sh target/wheels
 
-docs-python: bindings ## write the API reference of the bindings into target/doc/python
+docs-python: programs bindings ## write docs/python-tour.md, and the API reference of the bindings into target/doc/python
+	BACKUP_PROTOCOL_BIN=$(CURDIR)/target/release $(PY) scripts/write_tour.py
 	$(VENV)/bin/pdoc -o target/doc/python backup_protocol \
 		backup_protocol.aio backup_protocol.aliases backup_protocol.errors backup_protocol.programs backup_protocol.proxy \
 		backup_protocol.scripted backup_protocol.strategies pytest_backup_protocol.fixtures
@@ -87,7 +88,7 @@ test-rust: setup
 	cargo test --workspace --locked --doc
 
 test-python: export BACKUP_PROTOCOL_BIN := $(CURDIR)/target/release
-test-python: setup programs bindings wheel-smoke
+test-python: setup programs bindings cpp-client wheel-smoke
 	@# The reference is tested without the plugins that the bindings need, and without ours.
 	cd $(PY_SERVER) && PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(CURDIR)/$(PY) -m pytest -q
 	cd pybindings && $(CURDIR)/$(PY) -m pytest -q

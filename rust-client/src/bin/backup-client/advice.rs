@@ -87,6 +87,10 @@ pub(crate) fn identity(error: &IdentityError) -> Option<&'static str> {
             "put the file back from a copy; without one move it away and register under another \
              name, since the server gives an ID only once",
         ),
+        IdentityError::Record(_) => Some(
+            "it holds nothing but what is known of the server: remove it and give --server once, \
+             and it is written again",
+        ),
         IdentityError::OtherName { .. } => {
             Some("leave --name out to use it, or give another folder with --identity")
         }
