@@ -20,6 +20,8 @@ use crate::examine::run::{Bench, verdict_of};
 use crate::examine::server::probe::probe;
 use crate::examine::subject::{Launch, Launched, Source};
 use crate::play::server::{Running, ServerFault};
+use crate::proxy::{Change, Changes};
+use crate::tap::{Plan, Tap};
 
 /// Deadlines, in the unit of the real ones: a server of this process answers soon, even on a machine that has other
 /// things to do.
@@ -61,6 +63,64 @@ impl Launch for Played {
     fn launch(&self, work: &Path, _: &Path, _: Instant) -> Result<Box<dyn Launched>, String> {
         let running = Running::start(self.dialect.clone(), self.fault, work.to_owned());
         Ok(Box::new(running.map_err(|error| error.to_string())?))
+    }
+}
+
+/// A played server that stumbles once in its life: it ends the stream where this message is due.
+struct Stumbling(Played, &'static str);
+
+struct Stumbled {
+    running: Box<dyn Launched>,
+    _tap: Tap,
+    door: SocketAddr,
+}
+
+impl Launch for Stumbling {
+    fn launch(
+        &self,
+        work: &Path,
+        output: &Path,
+        deadline: Instant,
+    ) -> Result<Box<dyn Launched>, String> {
+        let Self(played, message) = self;
+        let dialect = Arc::new(played.dialect.clone());
+        let running = played.launch(work, output, deadline)?;
+        let change = message.parse::<Change>()?.ending();
+        let changes = Changes::new(&dialect, &[change], Box::new(|_| ()))?;
+        let plan = Plan {
+            meddle: Some(Box::new(changes)),
+            ..Plan::default()
+        };
+        let mut tap = Tap::new(None, deadline);
+        tap.set_target(running.address());
+        let door = tap.open_door(plan, &dialect);
+        Ok(Box::new(Stumbled {
+            running,
+            door: door.map_err(|error| error.to_string())?,
+            _tap: tap,
+        }))
+    }
+}
+
+impl Launched for Stumbled {
+    fn address(&self) -> SocketAddr {
+        self.door
+    }
+
+    fn stop(&self, deadline: Instant) -> bool {
+        self.running.stop(deadline)
+    }
+
+    fn kill(&self) {
+        self.running.kill();
+    }
+
+    fn ended(&self) -> Option<String> {
+        self.running.ended()
+    }
+
+    fn ends_by(&self, deadline: Instant) -> Option<String> {
+        self.running.ends_by(deadline)
     }
 }
 
@@ -125,7 +185,16 @@ fn bench(dialect: &str, fault: Option<&str>, folder: &Path) -> (ServerBench, Dia
         dialect: dialect.clone(),
         fault,
     };
-    let source = Arc::new(Source::Program(Box::new(played)));
+    bench_of(Box::new(played), dialect, slow, folder)
+}
+
+fn bench_of(
+    server: Box<dyn Launch>,
+    dialect: Dialect,
+    slow: f64,
+    folder: &Path,
+) -> (ServerBench, Dialect) {
+    let source = Arc::new(Source::Program(server));
     let bench = ServerBench::new(
         source,
         Arc::new(dialect.clone()),
@@ -315,3 +384,30 @@ fn every_case_says_what_it_does_and_expects() {
         }
     }
 }
+#[test]
+fn a_server_that_stumbles_once_needs_no_modifier() {
+    // In the first conversation, at its first step and later.
+    in_parallel(
+        &["registered:1", "aes-key:2", "file-received:2"],
+        |message| {
+            let folder = tempfile::tempdir().expect("a folder");
+            let dialect = Dialect::find("seed").expect("a dialect");
+            let played = Played {
+                dialect: dialect.clone(),
+                fault: None,
+            };
+            let server = Box::new(Stumbling(played, message));
+            let (bench, _) = bench_of(server, dialect, SLOWER, folder.path());
+            let probed = probe(&bench, &folder.path().join("probe")).expect("a probe");
+            let found = probed.dialect.to_string();
+            match probed.fits && probed.departures.is_empty() && found == "seed" {
+                true => Ok(()),
+                false => Err(format!(
+                    "{message}: found {found}\n{}",
+                    probed.evidence.join("\n")
+                )),
+            }
+        },
+    );
+}
+
