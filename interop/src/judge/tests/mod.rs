@@ -329,6 +329,11 @@ fn names_the_likely_cause_of_known_mistakes() {
         "{}",
         play.cause()
     );
+    // The high half of a wide size, in the place of the ID; what reads it in the same way is no cause.
+    let mut play = Play::first_backup(readme);
+    play.lines[1] = Play::first_backup(seed).lines[1].clone();
+    let wide = "dialect 'seed', or of 'readme,size-width=4'";
+    assert!(play.cause().ends_with(wide), "{}", play.cause());
 }
 
 #[test]
