@@ -41,6 +41,7 @@ mod record;
 mod report;
 mod scenarios;
 mod store;
+mod stdout;
 mod tap;
 mod vectors;
 mod wire_log;

@@ -1,6 +1,6 @@
 //! `backup-interop explain`: one case or scenario in full.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use clap::Args;
 
@@ -8,6 +8,7 @@ use crate::cli::{Complaint, Exit};
 use crate::examine::cases;
 use crate::glob::Glob;
 use crate::scenarios;
+use crate::stdout::Stdout;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -46,9 +47,6 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Complaint> {
             )));
         }
     }
-    io::stdout()
-        .lock()
-        .write_all(text.as_bytes())
-        .map_err(Complaint::ours)?;
+    Stdout.write_all(text.as_bytes()).map_err(Complaint::ours)?;
     Ok(Exit::Passed)
 }

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::cli::{Complaint, Exit};
+use crate::cli::{Complaint, ENDS, Exit};
 use crate::dialect::Dialect;
 use crate::proxy::{self, Capture, Change, Changes, Watch};
+use crate::stdout::Stdout;
 use crate::tap::{Flip, Plan, Tap};
 
 /// Longer than any run of a proxy: the tap gives up what it holds at a deadline.
@@ -83,7 +83,7 @@ pub(super) fn run(arguments: Arguments) -> Result<Exit, Complaint> {
     };
     let watch = Arc::new(Watch::new(
         &dialect,
-        Box::new(io::stdout()),
+        Box::new(Stdout),
         arguments.log,
         capture,
     ));
@@ -112,7 +112,7 @@ pub(super) fn run(arguments: Arguments) -> Result<Exit, Complaint> {
         ..Plan::default()
     };
     // Before the port is open: who sees the first line may send a signal at once.
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(Complaint::ours)?;
+    let mut signals = Signals::new(ENDS).map_err(Complaint::ours)?;
     let mut tap = Tap::new(arguments.flip, Instant::now() + DEADLINE);
     tap.set_target(target);
     let door = tap
