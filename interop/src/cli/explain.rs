@@ -12,7 +12,7 @@ use crate::stdout::Stdout;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Id of a case or a scenario; `*` stands for anything
+    /// Id of a case or a scenario, with or without its role; `*` stands for anything
     #[arg(value_name = "CASE", required = true)]
     cases: Vec<String>,
 }
@@ -23,7 +23,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Complaint> {
         let before = text.len();
         let glob = Glob::new(pattern);
         let cases = cases::tables().into_iter().flat_map(|(_, cases)| cases);
-        for about in cases.filter(|about| glob.matches(about.id)) {
+        for about in cases.filter(|about| glob.matches_id(about.id)) {
             text.push_str(&format!(
                 "{}\n  section   PROTOCOL.md {}\n  level     {}\n  does      {}\n  expects   {}\n",
                 about.id,
@@ -34,7 +34,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Complaint> {
             ));
             text.push_str(&format!("  alone     {}\n\n", cases::alone(&about)));
         }
-        for scenario in scenarios::all().filter(|scenario| glob.matches(scenario.id)) {
+        for scenario in scenarios::all().filter(|scenario| glob.matches_id(scenario.id)) {
             text.push_str(&format!(
                 "{}\n  section   PROTOCOL.md {}\n  does      {}\n  expects   both sides do as PROTOCOL.md says\n  \
                  alone     backup-interop matrix --scenario {}\n\n",

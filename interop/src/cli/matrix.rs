@@ -198,9 +198,7 @@ fn select(peers: &[Peer], role: Role, names: &[String]) -> Result<Vec<Peer>, Com
 /// before anything is started.
 fn select_scenarios(patterns: &[String]) -> Result<Vec<&'static Scenario>, Complaint> {
     let globs: Vec<_> = patterns.iter().map(|pattern| Glob::new(pattern)).collect();
-    let matches = |glob: &Glob, scenario: &Scenario| {
-        glob.matches(scenario.id) || glob.matches(scenario.short())
-    };
+    let matches = |glob: &Glob, scenario: &Scenario| glob.matches_id(scenario.id);
     for (glob, pattern) in globs.iter().zip(patterns) {
         if !scenarios::all().any(|scenario| matches(glob, scenario)) {
             return Err(Complaint::usage(format!("no scenario matches '{pattern}'")));

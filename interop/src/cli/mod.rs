@@ -57,7 +57,7 @@ Exit codes:
     6  a case passed that was expected to fail
   130  interrupted, or nobody reads the output any more";
 
-/// Plays every backup client against every backup server and looks at every byte.
+/// Examines servers and clients of the backup protocol, one alone or every pair of them, and looks at every byte.
 #[derive(Debug, Parser)]
 #[command(version, after_help = EXIT_CODES)]
 struct Arguments {

@@ -22,7 +22,7 @@ use std::str::FromStr;
 
 pub(crate) use bytes::from_hex;
 pub(crate) use json::write;
-pub(crate) use run::read;
+pub(crate) use run::{plain, read};
 pub(crate) use table::print;
 
 use crate::examine::event::Event;
