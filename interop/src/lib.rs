@@ -21,6 +21,7 @@
 //!
 //! The judge sees bytes alone; the tap knows nothing of right and wrong.
 
+mod busy;
 mod cell;
 mod cli;
 mod dialect;
@@ -40,8 +41,8 @@ mod proxy;
 mod record;
 mod report;
 mod scenarios;
-mod store;
 mod stdout;
+mod store;
 mod tap;
 mod vectors;
 mod wire_log;

@@ -9,6 +9,7 @@ use etherparse::SlicedPacket;
 use pcap_file::pcapng::{Block, PcapNgReader};
 
 use super::*;
+use crate::busy::Waited;
 use crate::dialect::Dialect;
 use crate::frame::{self, Values};
 use crate::message::{Field, Kind};
@@ -99,7 +100,7 @@ fn pass(changes: &str, split: Option<usize>, requests: &[u8], responses: &[u8]) 
         client.read_to_end(&mut came).expect("responses");
         (served.join().expect("served"), came)
     });
-    assert!(tap.wait_idle());
+    assert_eq!(tap.wait_idle(), Waited::Idle);
     assert!(watch.fault().is_none());
     Passed {
         requests,

@@ -97,6 +97,7 @@ pub(super) fn run(shared: &Shared, number: usize, client: &TcpStream, treatment:
         return;
     };
     thread::scope(|scope| {
+        let _told = AbortOnPanic(&aborted);
         scope.spawn(|| lane(Direction::Response, &server, 1).pump(client));
         requests.perform(first, &server);
         requests.pump(&server);
@@ -149,6 +150,17 @@ struct Moving<'a> {
     finished: bool,
 }
 
+/// Where a direction panics, the other one is not listened to any more either.
+struct AbortOnPanic<'a>(&'a AtomicBool);
+
+impl Drop for AbortOnPanic<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
+}
+
 impl<'a> Lane<'a> {
     fn pump(self, to: &TcpStream) {
         Moving::new(self).pump(to);
@@ -173,6 +185,7 @@ impl<'a> Moving<'a> {
     }
 
     fn pump(&mut self, to: &TcpStream) {
+        let _told = AbortOnPanic(self.lane.aborted);
         loop {
             match self.read() {
                 Ok(Some(steps)) => {
