@@ -21,7 +21,8 @@ const DEADLINE: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Each line has the number of the connection; > is from the client, < from the server, = and ! are the proxy's own.
-With no knob on, every byte goes on as it came. What is shown is what its sender sent, before a knob changed it.
+With no knob on, every byte goes on as it came. Each message is shown as its sender sent it; where a knob changes it, a
+line 'arrives as' shows what its receiver gets. The capture has what was sent.
 MESSAGE is a name or a number: file-received, 2103. With :N it is the Nth alone: file-received:2.")]
 pub(super) struct Arguments {
     /// Where clients connect; port 0 is a free one, and the first line says which

@@ -47,6 +47,12 @@ pub(crate) trait Observe: Send + Sync {
     fn bytes(&self, connection: usize, direction: Direction, bytes: &[u8]);
     /// Their sender has ended.
     fn ended(&self, connection: usize, direction: Direction, how: Ended);
+    /// Bytes as they go on, where something may change them.
+    fn arrived(&self, _connection: usize, _direction: Direction, _bytes: &[u8]) {}
+    /// Nothing of this direction goes on any more.
+    fn arrived_all(&self, _connection: usize, _direction: Direction) {}
+    /// The connection is over.
+    fn closed(&self, _connection: usize) {}
 }
 
 /// The tap of one cell.
@@ -232,6 +238,9 @@ fn accept(
             .spawn(move || {
                 let _work = work;
                 relay::run(&of_thread, number, &client, &treatment);
+                if let Some(observe) = &treatment.observe {
+                    observe.closed(number);
+                }
                 of_thread.record(number, |connection| connection.over = true);
             });
     }

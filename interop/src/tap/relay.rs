@@ -238,6 +238,9 @@ impl<'a> Moving<'a> {
         let full = size == self.buffer.len();
         let read = self.buffer.get(..size).unwrap_or_default().to_vec();
         let shared = self.lane.shared;
+        if let Some(observe) = &self.lane.treatment.observe {
+            observe.bytes(self.lane.number, self.lane.direction, &read);
+        }
         let sent = match &mut self.flipper {
             Some(flipper) => {
                 let dialect = &self.lane.treatment.dialect;
@@ -369,6 +372,9 @@ impl<'a> Moving<'a> {
     /// The receiver sees the end of the stream, once.
     fn end_delivery(&self, to: &TcpStream) {
         if !self.lane.ended.swap(true, Ordering::SeqCst) {
+            if let Some(observe) = &self.lane.treatment.observe {
+                observe.arrived_all(self.lane.number, self.lane.direction);
+            }
             self.record_delivered_end(self.lane.direction, Ended::Finished);
             let _ = to.shutdown(Shutdown::Write);
         }
@@ -381,7 +387,11 @@ impl<'a> Moving<'a> {
         if lane.ended.load(Ordering::SeqCst) {
             return;
         }
-        if lane.treatment.meddle.is_some() && lane.treatment.observe.is_none() {
+        if let Some(observe) = &lane.treatment.observe {
+            if lane.treatment.meddle.is_some() || self.flipper.is_some() {
+                observe.arrived(lane.number, lane.direction, bytes);
+            }
+        } else if lane.treatment.meddle.is_some() {
             let order = lane.shared.next();
             let direction = lane.direction;
             lane.shared.record(lane.number, |connection| {
@@ -415,8 +425,9 @@ impl<'a> Moving<'a> {
     }
 
     fn record(&self, bytes: &[u8], full: bool) {
-        if let Some(observe) = &self.lane.treatment.observe {
-            return observe.bytes(self.lane.number, self.lane.direction, bytes);
+        // Who looks has seen it, and nothing is kept.
+        if self.lane.treatment.observe.is_some() {
+            return;
         }
         let order = self.lane.shared.next();
         let direction = self.lane.direction;
