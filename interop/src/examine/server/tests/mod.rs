@@ -148,6 +148,12 @@ impl Launched for Running {
         }
         Launched::ended(self)
     }
+
+    fn settles_by(&self, deadline: Instant) {
+        while !self.is_settled() && Instant::now() < deadline {
+            std::thread::yield_now();
+        }
+    }
 }
 
 /// Runs a check for each row, some at a time; they wait more than they work. Tells which rows failed.
