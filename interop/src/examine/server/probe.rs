@@ -58,6 +58,16 @@ impl Outcome {
         (self.steps, -found)
     }
 
+    /// Whether it comes further, or as far without the first thing that was wrong before. Fewer findings alone say nothing:
+    /// what cannot be read is not judged.
+    fn is_better_than(&self, before: &Self) -> bool {
+        let first = before.findings.first();
+        let gone =
+            |first: &FindingEvent| self.findings.iter().all(|found| found.field != first.field);
+        let without = first.is_some_and(gone) && self.rank() > before.rank();
+        self.steps > before.steps || without
+    }
+
     /// Whether a modifier is named as a likely cause.
     fn names(&self, modifier: &str) -> bool {
         let mut causes = self
@@ -117,7 +127,7 @@ pub(crate) fn probe(bench: &ServerBench, folder: &Path) -> Step<Probed> {
             break;
         };
         let without = converse(bench, &dialect, folder)?;
-        if without.rank() >= better.rank() {
+        if !better.is_better_than(&without) {
             // It was chance that made it better, and not the modifier.
             outcome = without;
             continue;
@@ -215,7 +225,7 @@ fn improve(
         }
         let outcome = converse(bench, changed, folder)?;
         let known = best.as_ref().map_or(before, |(.., known)| known);
-        if outcome.rank() > known.rank() {
+        if outcome.is_better_than(before) && outcome.rank() > known.rank() {
             let fits = outcome.fits();
             best = Some((modifier.clone(), changed.clone(), outcome));
             if fits {
