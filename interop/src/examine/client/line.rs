@@ -72,8 +72,9 @@ impl<'a> Line<'a> {
                 }
                 Request::End => return Ok(()),
             };
-            if let Some(size) = large {
-                self.swallow(&bytes, size)?;
+            match large {
+                Some(size) => self.swallow(&bytes, size)?,
+                None => self.look_at(&bytes),
             }
             let Some(reply) = self.answer(&bytes) else {
                 return Ok(());
@@ -239,20 +240,38 @@ impl<'a> Line<'a> {
         Ok(Request::Large(bytes, (total - head) as u64))
     }
 
+    /// What compares the content of a 1103, where its file is one of zeros.
+    fn zeros(&self, request: &Frame<'_>) -> Option<Zeros> {
+        let state = lock(&self.shared.state);
+        let text = frame::name_text(request.get(Field::FileName)).unwrap_or_default();
+        let size = state.book.zeros_of(text)?;
+        Some(Zeros::new(state.book.last_key()?, size))
+    }
+
+    /// Compares the content of a request that is smaller than a file of zeros should make it.
+    fn look_at(&self, bytes: &[u8]) {
+        let frame = frame_of(&self.shared.dialect, bytes);
+        let file = frame.filter(|frame| frame.kind == Some(Kind::SendFile));
+        if let Some(file) = file
+            && let Some(mut check) = self.zeros(&file)
+        {
+            check.take(file.get(Field::Content));
+            self.judge(&check);
+        }
+    }
+
+    fn judge(&self, check: &Zeros) {
+        if let Some((due, came)) = check.fault() {
+            self.fault(&due, &came);
+        }
+    }
+
     /// Takes in a content that is too large to keep: it has to be the zeros of the file.
     fn swallow(&mut self, head: &[u8], size: u64) -> io::Result<()> {
-        let (key, zeros) = {
-            let state = lock(&self.shared.state);
-            let frame = frame_of(&self.shared.dialect, head);
-            let name = frame.map(|frame| frame.get(Field::FileName).to_vec());
-            let name = name.unwrap_or_default();
-            let text = frame::name_text(&name).unwrap_or_default();
-            (state.book.last_key(), state.book.zeros_of(text))
-        };
-        let (Some(key), Some(zeros)) = (key, zeros) else {
+        let frame = frame_of(&self.shared.dialect, head);
+        let Some(mut check) = frame.and_then(|frame| self.zeros(&frame)) else {
             return Err(io::ErrorKind::InvalidData.into());
         };
-        let mut check = Zeros::new(key, zeros);
         let first: Vec<u8> = self.waiting.drain(..).collect();
         let mut left = size.saturating_sub(first.len() as u64);
         check.take(&first);
@@ -272,9 +291,7 @@ impl<'a> Line<'a> {
             check.take(buffer.get(..got).unwrap_or_default());
             left -= got as u64;
         }
-        if let Some((due, came)) = check.fault() {
-            self.fault(&due, &came);
-        }
+        self.judge(&check);
         Ok(())
     }
 
