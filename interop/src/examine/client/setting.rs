@@ -306,7 +306,12 @@ impl Setting {
             }),
         };
         let mut findings = self.in_focus(judged);
+        let missed = !self.findings.is_empty();
         findings.append(&mut self.findings);
+        // What the case expects did not come about: the first thing that shows it is told with the cause.
+        if let Some(first) = findings.first_mut().filter(|_| missed) {
+            first.cause = first.cause.take().or(self.cause.map(str::to_owned));
+        }
         (findings, recording, settled)
     }
 
