@@ -104,7 +104,7 @@ fn last_words(output: &Path) -> String {
     let text = String::from_utf8_lossy(&text);
     let last = text.lines().rev().find(|line| !line.trim().is_empty());
     match last {
-        Some(last) => format!("\n  {}\n  {}", report::plain(last), path.display()),
+        Some(last) => format!("; it printed: {} ({})", report::plain(last), path.display()),
         None => String::new(),
     }
 }
