@@ -59,6 +59,8 @@ fn sees_what_is_wrong_with_packets() {
     // Lines 4 to 6 are the packets; their fields begin at 23.
     assert_eq!(spoiled(4, 31, 0), client(Field::PacketNumber));
     assert_eq!(spoiled(5, 31, 3), client(Field::PacketNumber));
+    // Fewer than the content needs, and another number than in the first.
+    assert_eq!(spoiled(4, 33, 2), client(Field::TotalPackets));
     assert_eq!(spoiled(5, 33, 4), client(Field::TotalPackets));
     assert_eq!(spoiled(6, 27, 39), client(Field::OriginalSize));
     assert_eq!(spoiled(6, 23, 16), client(Field::ContentSize));
@@ -334,6 +336,24 @@ fn names_the_likely_cause_of_known_mistakes() {
     play.lines[1] = Play::first_backup(seed).lines[1].clone();
     let wide = "dialect 'seed', or of 'readme,size-width=4'";
     assert!(play.cause().ends_with(wide), "{}", play.cause());
+}
+
+#[test]
+fn a_run_that_was_told_nothing_has_to_get_a_file_across() {
+    for dialect in [&named("seed"), &named("2023a")] {
+        let whole = Play::first_backup(dialect).record();
+        assert_eq!(judge_run(dialect, &whole, true).findings, []);
+        let cut = Play::new(dialect).registered().keys().record();
+        let findings = judge_run(dialect, &cut, true).findings;
+        let sections: Vec<_> = findings
+            .iter()
+            .filter(|finding| finding.whose == Whose::Client)
+            .map(|finding| finding.section)
+            .collect();
+        assert_eq!(sections, ["10.11"], "{findings:?}");
+        let told = judge_run(dialect, &cut, false).findings;
+        assert!(told.iter().all(|finding| finding.section != "10.11"));
+    }
 }
 
 #[test]

@@ -257,11 +257,16 @@ impl Play {
 }
 
 pub(super) fn judge_recording(dialect: &Dialect, recording: &Recording) -> Judgement {
+    judge_run(dialect, recording, false)
+}
+
+/// The same for a run that was perhaps told no dialect.
+pub(super) fn judge_run(dialect: &Dialect, recording: &Recording, untold: bool) -> Judgement {
     let mut keys = Keyring::default();
     keys.add(key_pair().clone());
     let runs = [Run {
         dialect: Arc::new(dialect.clone()),
-        untold: false,
+        untold,
         identity: None,
         client: 0,
         name: NAME.into(),
