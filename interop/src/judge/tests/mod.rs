@@ -59,12 +59,14 @@ fn sees_what_is_wrong_with_packets() {
     // Lines 4 to 6 are the packets; their fields begin at 23.
     assert_eq!(spoiled(4, 31, 0), client(Field::PacketNumber));
     assert_eq!(spoiled(5, 31, 3), client(Field::PacketNumber));
-    // Fewer than the content needs, and another number than in the first.
-    assert_eq!(spoiled(4, 33, 2), client(Field::TotalPackets));
     assert_eq!(spoiled(5, 33, 4), client(Field::TotalPackets));
     assert_eq!(spoiled(6, 27, 39), client(Field::OriginalSize));
     assert_eq!(spoiled(6, 23, 16), client(Field::ContentSize));
     assert_eq!(spoiled(6, 35, b'N'), client(Field::FileName));
+    // All packets say a number that is too small for the content.
+    let mut few = right();
+    (4..7).for_each(|line| few.lines[line].1[33] = 2);
+    assert_eq!(first(few), client(Field::TotalPackets));
     let mut swapped = right();
     swapped.lines.swap(4, 5);
     assert_eq!(first(swapped), client(Field::PacketNumber));
