@@ -310,7 +310,8 @@ impl Setting {
         findings.append(&mut self.findings);
         // What the case expects did not come about: the first thing that shows it is told with the cause.
         if let Some(first) = findings.first_mut().filter(|_| missed) {
-            first.cause = first.cause.take().or(self.cause.map(str::to_owned));
+            let cause = self.cause.map(str::to_owned);
+            first.cause = first.cause.take().or(cause);
         }
         (findings, recording, settled)
     }
