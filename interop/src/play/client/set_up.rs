@@ -37,7 +37,7 @@ impl Client {
         let folder = &self.job.identity;
         let mut kept = info.clone();
         if self.is(Fault::OtherKey) {
-            kept.keys = new_pair().map_err(io::Error::other)?;
+            kept.keys = new_pair(Some(&info.keys)).map_err(io::Error::other)?;
         }
         match self.is(Fault::NoKeyOnOneLine) {
             // It can read what it wrote itself.
