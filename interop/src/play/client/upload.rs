@@ -147,15 +147,11 @@ impl Client {
             && (same_size || self.is(Fault::IgnoresContentSize))
             && (zeros || self.is(Fault::IgnoresZeros));
         // Only the faults that change what is sent make these differ.
-        let changed = matches!(
-            self.job.fault,
-            Some(
-                Fault::OtherIdInFile
-                    | Fault::PacketContentSize
-                    | Fault::NoPaddingBlock
-                    | Fault::ResendsNothing
-            )
-        );
+        let changed = match self.job.fault {
+            Some(Fault::NoPaddingBlock) => sent.plain.size().is_multiple_of(oracle::BLOCK as u64),
+            Some(Fault::OtherIdInFile | Fault::PacketContentSize | Fault::ResendsNothing) => true,
+            _ => false,
+        };
         match right || changed {
             true => Ok(()),
             false => Err(Broken::End(End::Violation)),
