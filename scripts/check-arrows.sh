@@ -54,6 +54,6 @@ while IFS= read -r file; do
     fi
 done < <(find rust-protocol/src rust-server/src rust-client/src pybindings/src interop/src \
     interop/reference/python-server/backup_server interop/reference/cpp-client/src \
-    -name '*.rs' -o -name '*.py' -o -name '*.cpp' -o -name '*.h')
+    \( -path '*/tests' -o -name tests.rs \) -prune -o \( -name '*.rs' -o -name '*.py' -o -name '*.cpp' -o -name '*.h' \) -print)
 
 exit $failed
