@@ -28,6 +28,9 @@ pub(crate) struct Used {
 /// How long a service may take to listen.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How long the processes of a service may take to end after the last client.
+const LINGER: Duration = Duration::from_secs(5);
+
 /// Programs that run for us, by process group, so that none outlives this program.
 struct Groups {
     running: Vec<Pid>,
@@ -125,6 +128,12 @@ impl Running {
         String::from_utf8_lossy(&said).into_owned()
     }
 
+    fn has_children(&self) -> bool {
+        let id = self.child.id();
+        let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children"));
+        children.is_ok_and(|children| !children.is_empty())
+    }
+
     fn signal(&self, signal: Signal) {
         let _ = kill_process_group(self.group, signal);
     }
@@ -172,6 +181,11 @@ impl Service {
     /// Ends it, if it does not end by itself, and says what it used.
     pub(crate) fn end(mut self, by_itself: bool) -> Result<Used> {
         if !by_itself {
+            // What a child used counts once its parent has seen its end: rsync has one for each connection.
+            let started = Instant::now();
+            while self.0.has_children() && started.elapsed() < LINGER {
+                thread::sleep(Duration::from_millis(1));
+            }
             self.0.signal(Signal::TERM);
         }
         self.0.wait(!by_itself)
