@@ -135,10 +135,11 @@ readme-matrix: build ## play the matrix and write it into README.md
 
 BENCH = cargo build --release --locked -p backup-server -p backup-client -p backup-bench && target/release/backup-bench
 
-bench: setup ## how fast everything is, beside other programs (docs/PERFORMANCE.md): some 20 minutes
+bench: cpp-client ## how fast everything is, beside other programs (docs/PERFORMANCE.md): some 20 minutes
 	cargo bench --locked -p backup-protocol --bench micro
 	cargo bench --locked -p backup-protocol --bench anchors
 	cargo bench --locked -p backup-server --bench load
+	cargo bench --locked -p backup-server --bench load -- --folder /dev/shm --server=--durability=relaxed
 	$(BENCH) --json target/bench.json --svg target/bench.svg
 	$(BENCH) --size 64 --json target/bench-64.json
 	$(BENCH) --size 1024 --files 2048 --json target/bench-files.json
@@ -153,7 +154,7 @@ profile: setup ## instructions of fixed work, beside their budget: also on a bus
 profile-write: setup ## make the instructions of now the budget
 	$(PY) scripts/profile.py --write
 
-ci: fmt-check lint test crash interop ## what CI runs
+ci: fmt-check lint test crash interop profile ## what CI runs
 
 clean: ## remove everything that was built
 	cargo clean
