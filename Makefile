@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help setup build release bindings cpp-client fmt fmt-check lint arrows deny test test-rust test-python test-cpp \
-	crash crowd fuzz interop readme-matrix ci vectors vectors-check cases programs wheel wheel-smoke bench-python docs-python examine clean
+	crash crowd fuzz interop readme-matrix ci vectors vectors-check cases programs wheel wheel-smoke bench bench-quick profile profile-write bench-python docs-python examine clean
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -136,7 +136,30 @@ cases: ## write docs/CASES.md again from the examiner's tables
 readme-matrix: build ## play the matrix and write it into README.md
 	target/release/backup-interop matrix | $(PY) scripts/write_matrix.py
 
-ci: fmt-check lint test crash fuzz interop ## what CI runs
+# --- speed --------------------------------------------------------------------------------------
+
+BENCH = cargo build --release --locked -p backup-server -p backup-client -p backup-bench && target/release/backup-bench
+
+bench: cpp-client ## how fast everything is, beside other programs (docs/PERFORMANCE.md): some 20 minutes
+	cargo bench --locked -p backup-protocol --bench micro
+	cargo bench --locked -p backup-protocol --bench anchors
+	cargo bench --locked -p backup-server --bench load
+	cargo bench --locked -p backup-server --bench load -- --folder /dev/shm --server=--durability=relaxed
+	$(BENCH) --json target/bench.json --svg target/bench.svg
+	$(BENCH) --size 64 --json target/bench-64.json
+	$(BENCH) --size 1024 --files 2048 --json target/bench-files.json
+
+bench-quick: setup ## the same in short: ciphers, and a file of 256 MiB beside other programs
+	cargo bench --locked -p backup-protocol --bench micro -- --min-time 0.1 content checksum
+	$(BENCH) --size 256 --rounds 3
+
+profile: setup ## instructions of fixed work, beside their budget: also on a busy machine
+	$(PY) scripts/profile.py
+
+profile-write: setup ## make the instructions of now the budget
+	$(PY) scripts/profile.py --write
+
+ci: fmt-check lint test profile crash fuzz interop ## what CI runs
 
 clean: ## remove everything that was built
 	cargo clean

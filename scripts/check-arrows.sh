@@ -30,6 +30,7 @@ may backup-server backup-protocol
 may backup-client backup-protocol
 may backup-protocol-python backup-protocol backup-client backup-server
 may backup-interop
+may backup-bench
 
 # The references and the generators use nothing of ours, and not each other.
 if grep -rnE '^\s*(import|from)\s+(backup_protocol|backup_server)\b' vectors/generate vectors/*.py; then

@@ -23,6 +23,8 @@ pub(crate) struct Ahead {
     /// Of the transmission before, and of what is ready.
     key: Option<AesKey>,
     ready: Vec<Ready>,
+    /// Of contents that were sent: memory that is new to the process costs as much as a cipher.
+    spare: Vec<Vec<u8>>,
 }
 
 /// The content of one file.
@@ -63,6 +65,13 @@ impl Ahead {
         Ok(self.take(transmission, index))
     }
 
+    /// Takes back the memory of a content.
+    pub(crate) fn recycle(&mut self, content: Vec<u8>) {
+        if self.spare.len() < LANES {
+            self.spare.push(content);
+        }
+    }
+
     fn take(
         &mut self,
         transmission: &Transmission,
@@ -88,13 +97,17 @@ impl Ahead {
         let mut room = TOGETHER;
         for (next, source) in files {
             let mut sums = transmission.sums.clone();
-            let plain = match read(source, room.min(LARGEST)) {
-                Ok(Some(plain)) => plain,
+            let mut plain = self.spare.pop().unwrap_or_default();
+            match read(source, room.min(LARGEST), &mut plain) {
+                Ok(true) => {}
                 // Its own turn will say what is wrong with it.
-                Ok(None) | Err(_) if next != index => continue,
-                Ok(None) => return Ok(()),
+                Ok(false) | Err(_) if next != index => {
+                    self.recycle(plain);
+                    continue;
+                }
+                Ok(false) => return Ok(()),
                 Err(error) => return Err(error),
-            };
+            }
             let plain_size = plain.len() as u64;
             if next == index && plain_size != transmission.plain_size {
                 return Err(source.changed(transmission.plain_size, plain_size));
@@ -122,24 +135,25 @@ impl Ahead {
     }
 }
 
-/// All of a file; `None` if it has more than `most` bytes.
-fn read(source: &SourceFile, most: u64) -> Result<Option<Vec<u8>>, FileError> {
+/// Reads all of a file into `plain`; `false` if it has more than `most` bytes.
+fn read(source: &SourceFile, most: u64, plain: &mut Vec<u8>) -> Result<bool, FileError> {
     let (file, size) = source.open()?;
     if size > most {
-        return Ok(None);
+        return Ok(false);
     }
     let unreadable = |error: io::Error| FileError::Unreadable {
         path: source.path().to_owned(),
         source: error,
     };
     // With room for the padding; one byte more than there should be tells of a file that grew.
-    let mut plain = Vec::with_capacity(usize::try_from(size).unwrap_or_default() + 32);
+    plain.clear();
+    plain.reserve_exact(usize::try_from(size).unwrap_or_default() + 32);
     let read = (&file)
         .take(size.saturating_add(1))
-        .read_to_end(&mut plain)
+        .read_to_end(plain)
         .map_err(unreadable)?;
     match read as u64 == size {
-        true => Ok(Some(plain)),
+        true => Ok(true),
         false => Err(source.changed(size, read as u64)),
     }
 }

@@ -35,6 +35,8 @@ pub(crate) struct Run<'a> {
     /// The server knows this client: it gave it an ID or a key.
     accepted: bool,
     ahead: Ahead,
+    /// The first outcomes of the session whose results are known: of many files, not all are looked at for each.
+    settled: usize,
 }
 
 impl<'a> Run<'a> {
@@ -53,6 +55,7 @@ impl<'a> Run<'a> {
             keys_only: false,
             accepted: false,
             ahead: Ahead::default(),
+            settled: 0,
         }
     }
 
@@ -115,6 +118,7 @@ impl<'a> Run<'a> {
         let mut session = ClientSession::new(options);
         let mut link = Link::new();
         let mut handed = Vec::new();
+        self.settled = 0;
         let result = self.drive(&mut session, &mut link, pending, &mut handed);
         // Before the results: what a failure is explained with.
         if session.dialect() != known.as_ref() {
@@ -226,6 +230,7 @@ impl<'a> Run<'a> {
             let input = link.send_content(transmission, |connection, transmission| {
                 Ok(upload::send_ready(connection, transmission, &content, sums))
             })?;
+            self.ahead.recycle(content);
             if matches!(input, Input::ContentSent { .. }) {
                 (self.on_event)(Event::Progress {
                     bytes: total,
@@ -291,7 +296,7 @@ impl<'a> Run<'a> {
 
     /// Takes over results that the session has come to; at its end also those that stay open.
     fn settle(&mut self, outcomes: &[FileOutcome], handed: &[usize], at_end: bool) {
-        for (outcome, index) in outcomes.iter().zip(handed) {
+        for (outcome, index) in outcomes.iter().zip(handed).skip(self.settled) {
             let settled = at_end || outcome.confirmation != Confirmation::Outstanding;
             let known = self.results.get(*index).is_some_and(Option::is_some);
             if settled && !known {
@@ -299,6 +304,9 @@ impl<'a> Run<'a> {
                 self.finish(*index, result);
             }
         }
+        let known = |index: &usize| self.results.get(*index).is_some_and(Option::is_some);
+        let handed = handed.iter().take(outcomes.len()).skip(self.settled);
+        self.settled += handed.take_while(|index| known(index)).count();
     }
 
     fn result(&self, outcome: &FileOutcome) -> Result<Sent, ClientError> {

@@ -26,7 +26,7 @@ pub(super) fn register(
     if taken {
         return Ok(Registered::NameTaken);
     }
-    if usage::clients(rows)? >= most {
+    if !usage::has_room(rows, most)? {
         return Ok(Registered::Full);
     }
     let mut insert = rows.prepare_cached(

@@ -5,11 +5,18 @@ use rusqlite::Connection;
 
 use super::{BLOCK, StoreError};
 
-/// How many clients there are.
-pub(super) fn clients(rows: &Connection) -> Result<u64, StoreError> {
-    let mut select = rows.prepare_cached("SELECT count(*) FROM clients")?;
-    let count: i64 = select.query_row([], |row| row.get(0))?;
-    Ok(count.cast_unsigned())
+/// Whether there are less than `most` clients.
+pub(super) fn has_room(rows: &Connection, most: u64) -> Result<bool, StoreError> {
+    // A client's number is one more than the highest: as long as that is low, nothing need be counted, which
+    // takes time in proportion to the clients.
+    let mut highest = rows.prepare_cached("SELECT ifnull(max(number), 0) FROM clients")?;
+    let highest: i64 = highest.query_row([], |row| row.get(0))?;
+    if highest.cast_unsigned() < most {
+        return Ok(true);
+    }
+    let mut count = rows.prepare_cached("SELECT count(*) FROM clients")?;
+    let count: i64 = count.query_row([], |row| row.get(0))?;
+    Ok(count.cast_unsigned() < most)
 }
 
 /// Bytes of all versions of a client, or of all clients, in whole blocks and at least one each. Takes
