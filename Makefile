@@ -84,7 +84,7 @@ arrows: ## check that no part depends on one that it must not know
 test: test-rust test-python test-cpp vectors-check ## every test but the matrix
 
 test-rust: setup
-	if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --workspace --locked; else cargo test --workspace --locked; fi
+	if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --workspace --locked --no-fail-fast; else cargo test --workspace --locked --no-fail-fast; fi
 	cargo test --workspace --locked --doc
 
 test-python: export BACKUP_PROTOCOL_BIN := $(CURDIR)/target/release

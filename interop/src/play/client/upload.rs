@@ -1,5 +1,6 @@
 //! One file: transmissions, verdicts, and how it ends (PROTOCOL.md 2.11, 2.12, 6).
 
+use std::io::ErrorKind;
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
@@ -104,7 +105,11 @@ impl Client {
                 return Err(Broken::End(End::Done));
             }
             let response = match self.answer(&[Kind::FileReceived]) {
-                Err(Broken::Io(_)) if self.is(Fault::EndIsReceived) => {
+                // A reset is none, and which of the two comes is not ours to say.
+                Err(Broken::Io(error))
+                    if error.kind() == ErrorKind::UnexpectedEof
+                        && self.is(Fault::EndIsReceived) =>
+                {
                     self.stream = None;
                     let verdict = self.verdict(Kind::CksumRight, sent);
                     self.put(&verdict)?;
