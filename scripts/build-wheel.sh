@@ -4,7 +4,7 @@
 #
 #   scripts/build-wheel.sh [--manylinux] [--bin FOLDER] [--out FOLDER] [--profile PROFILE]
 #
-# --manylinux links against glibc 2.17 with zig (pip: cargo-zigbuild, ziglang); without it, the wheel is for this
+# --manylinux links against glibc 2.17 with zig, which it installs into the venv; without it, the wheel is for this
 # machine. --bin takes programs that are built already.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -27,10 +27,13 @@ done
 programs=(backup-server backup-client backup-interop)
 options=(--profile "$profile" --locked --compatibility linux)
 if [[ $manylinux ]]; then
+    "$py" -m pip install --quiet ziglang==0.17.1 cargo-zigbuild==0.24.1
+    # Both tools look for zig as a module of the first `python3`.
+    PATH=$(cd "$tools" && pwd):$PATH
     target=$(rustc -vV | sed -n 's/^host: //p')
     options=(--profile "$profile" --locked --zig --target "$target" --compatibility manylinux2014)
-    "$tools/cargo-zigbuild" zigbuild --profile "$profile" --locked --target "$target.2.17" "${programs[@]/#/-p}"
-    bin=target/$target/release
+    cargo-zigbuild zigbuild --profile "$profile" --locked --target "$target.2.17" "${programs[@]/#/-p}"
+    bin=target/$target/$profile
 elif [[ -z $bin ]]; then
     cargo build --profile "$profile" --locked "${programs[@]/#/-p}"
     bin=target/$profile
@@ -40,13 +43,11 @@ fi
 # for as long as this build.
 data=pybindings/backup_protocol.data
 project=pybindings/pyproject.toml
-kept=$(mktemp)
-cp "$project" "$kept"
 restore() {
     rm -rf "$data"
-    cp "$kept" "$project"
+    sed -i '/^data = "backup_protocol.data"$/d' "$project"
 }
-trap 'restore; rm -f "$kept"' EXIT
+trap restore EXIT
 sed -i 's/^\[tool\.maturin\]$/&\ndata = "backup_protocol.data"/' "$project"
 mkdir -p "$data/scripts" "$out"
 for program in "${programs[@]}"; do

@@ -30,6 +30,7 @@ may backup-server backup-protocol
 may backup-client backup-protocol
 may backup-protocol-python backup-protocol backup-client backup-server
 may backup-interop
+may backup-bench
 
 # The references and the generators use nothing of ours, and not each other.
 if grep -rnE '^\s*(import|from)\s+(backup_protocol|backup_server)\b' vectors/generate vectors/*.py; then
@@ -54,6 +55,6 @@ while IFS= read -r file; do
     fi
 done < <(find rust-protocol/src rust-server/src rust-client/src pybindings/src interop/src \
     interop/reference/python-server/backup_server interop/reference/cpp-client/src \
-    -name '*.rs' -o -name '*.py' -o -name '*.cpp' -o -name '*.h')
+    \( -path '*/tests' -o -name tests.rs \) -prune -o \( -name '*.rs' -o -name '*.py' -o -name '*.cpp' -o -name '*.h' \) -print)
 
 exit $failed

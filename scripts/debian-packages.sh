@@ -2,8 +2,9 @@
 # Installs the Debian packages that building and testing need: as root at once, else names the command to type.
 set -euo pipefail
 
-# What each is for: the C++ reference (g++, Crypto++, JSON, doctest), the Python venv, SQLite's C build inside rusqlite, xmllint for the JUnit report.
-packages=(g++ make libcrypto++-dev nlohmann-json3-dev doctest-dev python3-venv pkg-config libxml2-utils)
+# What each is for: the C++ reference (g++, Crypto++, JSON, doctest), the Python venv, SQLite's C build inside rusqlite, xmllint for the JUnit report,
+# counting instructions (valgrind). What `make bench` compares with is not among them: it names what is missing.
+packages=(g++ make libcrypto++-dev nlohmann-json3-dev doctest-dev python3-venv pkg-config libxml2-utils valgrind)
 
 missing=()
 for package in "${packages[@]}"; do

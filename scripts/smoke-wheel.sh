@@ -12,6 +12,9 @@ python3 -m venv venv
 PATH=$work/venv/bin:/usr/bin:/bin
 hash -r
 
+# To build the source archive takes minutes; what it could lack is the folder behind a link.
+[[ $(tar -tzf "$wheels"/backup_protocol-*.tar.gz) == */rust-protocol/dialects/seed.json* ]]
+
 # The package has no dependencies: nothing is looked up.
 pip install --quiet --no-index "$wheels"/backup_protocol-*-abi3-*.whl
 for program in backup-server backup-client backup-interop; do

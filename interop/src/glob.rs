@@ -23,6 +23,12 @@ impl Glob {
         }
         rest.ends_with(last.as_str())
     }
+
+    /// Matches an id with or without the role before its first `/`.
+    pub(crate) fn matches_id(&self, id: &str) -> bool {
+        let short = id.split_once('/').map_or(id, |(_, short)| short);
+        self.matches(id) || self.matches(short)
+    }
 }
 
 #[cfg(test)]

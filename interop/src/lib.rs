@@ -18,9 +18,11 @@
 //! | `examine` | the examination of one program, by cases |
 //! | `vectors` | the golden vectors, confirmed with codec and oracle |
 //! | `matrix`, `wire_log`, `report`, `cli` | running the cells and telling of them |
+//! | `busy`, `stdout`, `glob` | threads that are waited for, a reader that goes away, patterns for ids |
 //!
 //! The judge sees bytes alone; the tap knows nothing of right and wrong.
 
+mod busy;
 mod cell;
 mod cli;
 mod dialect;
@@ -40,6 +42,7 @@ mod proxy;
 mod record;
 mod report;
 mod scenarios;
+mod stdout;
 mod store;
 mod tap;
 mod vectors;

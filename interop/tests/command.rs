@@ -379,3 +379,80 @@ fn the_vectors_are_confirmed() {
         .assert()
         .code(4);
 }
+
+/// What it does where nobody reads its output any more: its exit code, and what it says of that.
+fn unread(arguments: &[&str]) -> (Option<i32>, String) {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let output = command()
+        .args(arguments)
+        .stdout(writer)
+        .output()
+        .expect("the examiner");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    (output.status.code(), said)
+}
+
+#[test]
+fn ends_quietly_where_nobody_reads_its_output() {
+    for arguments in [
+        &["list"][..],
+        &["list", "--markdown"],
+        &["explain", "*"],
+        &["vectors", "--check"],
+    ] {
+        assert_eq!(unread(arguments), (Some(0), String::new()), "{arguments:?}");
+    }
+    // What runs is ended: whether it passes is not known.
+    let server = format!(
+        "'{}' play server --data . --listen 127.0.0.1:{{port}}",
+        assert_cmd::cargo::cargo_bin!("backup-interop").display()
+    );
+    let run = tempfile::tempdir().expect("a folder");
+    let keep = run.path().to_string_lossy().into_owned();
+    for arguments in [
+        &[
+            "server",
+            "--dialect",
+            "seed",
+            "--cmd",
+            &server,
+            "--keep",
+            &keep,
+        ][..],
+        &["proxy", "--listen", "127.0.0.1:0", "--to", "127.0.0.1:1"],
+    ] {
+        let (code, said) = unread(arguments);
+        let due = if arguments[0] == "server" { 130 } else { 0 };
+        assert_eq!((code, said.as_str()), (Some(due), ""), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_stranger_needs_nothing_but_the_program() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let program = folder.path().join("backup-interop");
+    std::fs::copy(assert_cmd::cargo::cargo_bin!("backup-interop"), &program).expect("copied");
+    let empty = folder.path().join("empty");
+    std::fs::create_dir(&empty).expect("a folder");
+    let of_stranger = |arguments: &[&str]| {
+        let mut command = assert_cmd::Command::new(&program);
+        command.current_dir(&empty).args(arguments).assert()
+    };
+    of_stranger(&["list"])
+        .code(0)
+        .stdout(predicate::str::contains("server/registration/name-taken"))
+        .stdout(predicate::str::contains("none: there is no interop/peers"));
+    of_stranger(&["explain", "registration/name-taken"]).code(0);
+    of_stranger(&["vectors", "--check", "--dialect", "seed"]).code(0);
+    for arguments in [
+        &["matrix"][..],
+        &["list", "--peers", "peers"],
+        &["server", "--peer", "backup-server"],
+        &["client", "--peer", "backup-client"],
+    ] {
+        of_stranger(arguments)
+            .code(2)
+            .stderr(predicate::str::contains("peers"));
+    }
+}

@@ -1,8 +1,10 @@
-"""A black-box suite for a server: the Python reference. test_reference_struct.py is the same without the package."""
+"""A black-box suite for a server, on the fixtures of the plugin: the Python reference.
+
+test_reference_struct.py is the same without the package.
+"""
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -25,61 +27,43 @@ def server(tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def ask(server: str) -> Iterator[Callable[[bp.Request, bytes], bp.Response]]:
-    """Ask the server over one connection."""
-    host, port = server.split(":")
-    with socket.create_connection((host, int(port)), timeout=20) as connection:
-        decoder = bp.ResponseDecoder()
+def answers_to(
+    server: str, recording_proxy: Callable[..., bp.RecordingProxy], scripted_client: Callable[..., bp.ScriptedClient]
+) -> Callable[[str], list[bp.Response]]:
+    """What the server answers to a client with a fault that sends a file."""
 
-        def ask(request: bp.Request, content: bytes = b"") -> bp.Response:
-            connection.sendall(request.encode() + content)  # type: ignore[attr-defined]
-            while True:
-                decoder.feed(connection.recv(1024))
-                for response in decoder:
-                    return response
+    def play(fault: str) -> list[bp.Response]:
+        proxy = recording_proxy(server)
+        scripted_client(proxy, fault).send(__file__)
+        return [response for connection in proxy.connections for response in connection.responses]
 
-        yield ask
+    return play
 
 
-Ask = Callable[..., bp.Response]
+def test_a_name_is_taken_once(server: str, backup_client_factory: Callable[..., bp.Client]) -> None:
+    backup_client_factory(server, "alice").register()
+    with pytest.raises(bp.RefusedError):
+        backup_client_factory(server, "alice").register()
 
 
-def prepare(ask: Ask) -> tuple[bp.ClientId, bytes]:
-    """Register and exchange keys."""
-    pair = bp.KeyPair.generate()
-    client_id = ask(bp.Register("alice")).client_id  # type: ignore[attr-defined]
-    answer = ask(bp.SendPublicKey(client_id, "alice", pair.public_key))
-    assert isinstance(answer, bp.WrappedKey)
-    return client_id, pair.unwrap(answer.wrapped_key)
-
-
-def test_a_name_is_taken_once(ask: Ask) -> None:
-    assert isinstance(ask(bp.Register("alice")), bp.Registered)
-    assert ask(bp.Register("alice")) == bp.Refused()
-
-
-def test_an_unknown_client_gets_no_key(ask: Ask) -> None:
-    assert ask(bp.SendPublicKey(bytes(16), "alice", bp.KeyPair.generate().public_key)) == bp.Refused()
+def test_an_unknown_client_gets_no_key(answers_to: Callable[[str], list[bp.Response]]) -> None:
+    registered, *others = answers_to("other-id-in-key")
+    assert isinstance(registered, bp.Registered)
+    assert set(others) == {bp.Refused()}
 
 
 @pytest.mark.parametrize("size", [0, 1, 15, 16, 17, 100_000])
-def test_a_file_is_summed(ask: Ask, size: int) -> None:
-    client_id, key = prepare(ask)
-    plain = bytes(range(256)) * (size // 256) + bytes(size % 256)
-    content = bp.encrypt(key, plain)
-    answer = ask(bp.SendFile(client_id, len(content), "a.bin"), content)
-    assert answer == bp.FileReceived(client_id, len(content), "a.bin", bp.cksum(plain))
+def test_a_file_is_summed(server: str, backup_client_factory: Callable[..., bp.Client], size: int) -> None:
+    # The client compares every field of the answer.
+    sent = backup_client_factory(server).send((bytes(range(256)) * 400)[:size], send_as="a.bin")
+    assert (sent.transmissions, sent.verdict) == (1, "verified")
 
 
-def test_content_that_does_not_decrypt_is_refused(ask: Ask) -> None:
-    client_id, _ = prepare(ask)
-    assert ask(bp.SendFile(client_id, 32, "a.bin"), bytes(32)) == bp.Refused()
+def test_content_that_does_not_decrypt_is_refused(answers_to: Callable[[str], list[bp.Response]]) -> None:
+    answers = answers_to("plain")
+    assert bp.Refused() in answers
+    assert not any(isinstance(answer, bp.FileReceived) for answer in answers)
 
 
-def test_a_file_comes_again(ask: Ask) -> None:
-    client_id, key = prepare(ask)
-    content = bp.encrypt(key, b"abc")
-    file = bp.SendFile(client_id, len(content), "a.bin")
-    first = ask(file, content)
-    # A wrong cksum has no answer: the file follows at once.
-    assert ask(bp.CksumWrong(client_id, "a.bin"), file.encode() + content) == first
+def test_a_file_comes_again(server: str, backup_client_factory: Callable[..., bp.Client]) -> None:
+    assert backup_client_factory(server, wrong_verdicts=1).send(b"abc", send_as="a.bin").transmissions == 2

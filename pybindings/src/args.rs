@@ -46,7 +46,10 @@ impl<'py> Buffer<'py> {
 
     /// All of it.
     pub(crate) fn to_bytes(&self) -> PyResult<Cow<'_, [u8]>> {
-        self.slice(0, usize::MAX)
+        match self {
+            Self::Bytes(bytes) => Ok(Cow::Borrowed(bytes.as_bytes())),
+            Self::View(..) => self.slice(0, usize::MAX),
+        }
     }
 
     /// Hands all of it to `work` in order, in one piece or several, without the GIL if it is large.
@@ -111,21 +114,4 @@ pub(crate) fn hash(value: impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     value.hash(&mut hasher);
     hasher.finish()
-}
-
-/// `repr` of a field of a message. Long bytes are cut: they would hide the other fields.
-pub(crate) fn show(object: &Bound<'_, PyAny>) -> PyResult<String> {
-    const SHOWN: usize = 4;
-    match object.cast::<PyBytes>() {
-        Ok(bytes) => {
-            let bytes = bytes.as_bytes();
-            let hex: String = bytes
-                .iter()
-                .take(SHOWN)
-                .map(|b| format!("{b:02x}"))
-                .collect();
-            Ok(format!("<{} bytes {hex}\u{2026}>", bytes.len()))
-        }
-        Err(_) => Ok(object.repr()?.to_string()),
-    }
 }

@@ -14,41 +14,28 @@ use pyo3::types::{PyList, PyString};
 use crate::dialect::{Dialect, DialectArgument};
 use crate::error::Error;
 use crate::source::Source;
+use crate::value::value;
 use crate::wire::{ClientId, Name};
 use crate::work::{self, Done, Events};
 
 /// What the argument `dialect` says to find out.
 pub(crate) const AUTO: &str = "auto";
 
-/// A file that the server has: its cksum was equal on both sides.
-#[pyclass(frozen, eq, hash, get_all, module = "backup_protocol")]
-#[derive(Clone, Eq, Hash, PartialEq)]
-pub(crate) struct Sent {
-    /// The file name on the wire.
-    file_name: String,
-    /// The file's size in bytes, as it was transmitted.
-    size: u64,
-    /// Its checksum, computed by both sides (PROTOCOL.md 5).
-    cksum: u32,
-    /// Times it was transmitted, at least 1.
-    transmissions: u32,
-    /// Whether the server is known to have taken in that its cksum was right: ``"verified"``, or
-    /// ``"unconfirmed"`` if neither an end of the stream nor an answer came (PROTOCOL.md 2.12).
-    verdict: &'static str,
-}
-
-#[pymethods]
-impl Sent {
-    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
-        Ok(format!(
-            "Sent(file_name={}, size={}, cksum={}, transmissions={}, verdict='{}')",
-            PyString::new(py, &self.file_name).repr()?,
-            self.size,
-            self.cksum,
-            self.transmissions,
-            self.verdict
-        ))
-    }
+value! {
+    /// A file that the server has: its cksum was equal on both sides.
+    Sent (file_name, size, cksum, transmissions, verdict) {
+        /// The file name on the wire.
+        file_name: String,
+        /// The file's size in bytes, as it was transmitted.
+        size: u64,
+        /// Its checksum, computed by both sides (PROTOCOL.md 5).
+        cksum: u32,
+        /// Times it was transmitted, at least 1.
+        transmissions: u32,
+        /// Whether the server is known to have taken in that its cksum was right: ``"verified"``, or
+        /// ``"unconfirmed"`` if neither an end of the stream nor an answer came (PROTOCOL.md 2.12).
+        verdict: String,
+    } {}
 }
 
 /// A blocking client with its identity folder, which it creates if need be and keeps locked until
@@ -334,7 +321,7 @@ fn sent(file: &SourceFile, sent: &backup_client::Sent) -> Sent {
         size: sent.bytes,
         cksum: sent.cksum,
         transmissions: sent.transmissions,
-        verdict: sent.verdict.slug(),
+        verdict: sent.verdict.slug().to_owned(),
     }
 }
 
@@ -365,7 +352,7 @@ impl FromPyObject<'_, '_> for DialectOrAuto {
             return Ok(Self(None));
         }
         let DialectArgument(dialect) = object.extract()?;
-        Ok(Self(Some(dialect)))
+        Ok(Self(Some(dialect.into_owned())))
     }
 }
 

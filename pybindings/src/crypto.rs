@@ -16,7 +16,7 @@ use crate::error::Error;
 
 /// A client's RSA key pair: 1024 bits, exponent 17 (PROTOCOL.md 4.1).
 ///
-/// Two are equal if their public keys are. ``repr`` shows no part of the key.
+/// Two are equal if their public keys are. ``repr`` shows no part of the key; a pickle holds all of it.
 #[pyclass(frozen, module = "backup_protocol")]
 pub(crate) struct KeyPair(crypto::KeyPair);
 
@@ -129,6 +129,13 @@ impl KeyPair {
 
     fn __repr__(&self) -> &'static str {
         "<KeyPair>"
+    }
+
+    fn __reduce__<'py>(
+        slf: &Bound<'py, Self>,
+    ) -> Result<(Bound<'py, PyAny>, (Bound<'py, PyBytes>,)), Error> {
+        let from_der = slf.get_type().getattr("from_der")?;
+        Ok((from_der, (slf.get().to_der(slf.py())?,)))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Dialects (PROTOCOL.md 10).
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -11,6 +12,7 @@ use pyo3::prelude::*;
 use crate::args;
 use crate::error::{Error, text};
 use crate::request::SendFile;
+use crate::value::value;
 use crate::wire::{ClientId, Name};
 
 /// One consistent set of layout choices (PROTOCOL.md 10).
@@ -338,6 +340,11 @@ impl Dialect {
         Ok(objects?)
     }
 
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (String,))> {
+        let from_json = slf.get_type().getattr("from_json")?;
+        Ok((from_json, (slf.get().to_json(),)))
+    }
+
     fn __hash__(&self) -> u64 {
         args::hash(self.0.to_string())
     }
@@ -355,49 +362,39 @@ fn value_error(error: DialectError) -> PyErr {
     PyValueError::new_err(text(&error))
 }
 
-/// What follows a verdict that is honoured (PROTOCOL.md 2.11).
-#[pyclass(frozen, eq, hash, get_all, module = "backup_protocol")]
-#[derive(Clone, Eq, Hash, PartialEq)]
-pub(crate) struct After {
-    /// What the server answers: ``"none"``, ``"refused"``, ``"acknowledged"``,
-    /// ``"acknowledged-with-id"`` or ``"general-error"``.
-    answer: &'static str,
-    /// Whether it then closes the connection.
-    close: bool,
+value! {
+    /// What follows a verdict that is honoured (PROTOCOL.md 2.11).
+    After (answer, close) {
+        /// What the server answers: ``"none"``, ``"refused"``, ``"acknowledged"``,
+        /// ``"acknowledged-with-id"`` or ``"general-error"``.
+        answer: String,
+        /// Whether it then closes the connection.
+        close: bool,
+    } {}
 }
 
 impl After {
     fn of(dialect: &backup_protocol::Dialect, kind: VerdictKind) -> Self {
         let after = dialect.after(kind);
-        let answer = after.answer.word();
         Self {
-            answer,
+            answer: after.answer.word().to_owned(),
             close: after.close,
         }
     }
 }
 
-#[pymethods]
-impl After {
-    fn __repr__(&self) -> String {
-        let close = if self.close { "True" } else { "False" };
-        format!("After(answer='{}', close={close})", self.answer)
-    }
-}
-
 /// An argument `dialect`: a [`Dialect`], or a name and modifiers.
 #[derive(Clone)]
-pub(crate) struct DialectArgument(pub(crate) backup_protocol::Dialect);
+pub(crate) struct DialectArgument(pub(crate) Cow<'static, backup_protocol::Dialect>);
 
 impl Default for DialectArgument {
-    /// The most usual one.
+    /// The most usual one, which is not counted: a header is read in less time.
     fn default() -> Self {
-        Self(
-            backup_protocol::Dialect::all()
-                .first()
-                .expect("dialects are built in")
-                .clone(),
-        )
+        let first = backup_protocol::Dialect::all().first();
+        Self(first.map_or_else(
+            || Cow::Owned(backup_protocol::Dialect::default()),
+            Cow::Borrowed,
+        ))
     }
 }
 
@@ -405,9 +402,10 @@ impl<'py> FromPyObject<'_, 'py> for DialectArgument {
     type Error = PyErr;
 
     fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
-        match object.cast::<Dialect>() {
-            Ok(dialect) => Ok(Self(dialect.get().0.clone())),
-            Err(_) => Ok(Self(Dialect::new(object.extract::<String>()?.as_str())?.0)),
-        }
+        let dialect = match object.cast::<Dialect>() {
+            Ok(dialect) => dialect.get().clone(),
+            Err(_) => Dialect::new(object.extract::<String>()?.as_str())?,
+        };
+        Ok(Self(Cow::Owned(dialect.0)))
     }
 }

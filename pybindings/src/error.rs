@@ -1,7 +1,7 @@
 //! The only place that decides which exception is raised.
 //!
 //! The classes are Python (`backup_protocol/errors.py`), since only those can be extended, pickled
-//! and have attributes of their own under the stable ABI of Python 3.9. The text is the Rust text.
+//! and have attributes of their own under the stable ABI of Python 3.11. The text is the Rust text.
 
 use backup_client::ClientError;
 use backup_protocol::crypto::CryptoError;

@@ -4,59 +4,43 @@ use backup_protocol::Dialect;
 use backup_protocol::wire::{self, FieldValue, RequestHeader, ResponseHeader};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyBytes, PyDict, PyTuple};
 
 use crate::args::{self, Buffer};
-use crate::dialect::DialectArgument;
+use crate::dialect::{self, DialectArgument};
 use crate::error::Error;
+use crate::value::value;
 
-/// A field of a message: where it stands and what it says.
-#[pyclass(frozen, get_all, eq, module = "backup_protocol")]
-#[derive(Clone, PartialEq)]
-pub(crate) struct Field {
-    /// What PROTOCOL.md calls it, as in ``DecodeError.field``.
-    name: String,
-    /// Bytes before it, from the first of the message.
-    offset: usize,
-    /// Its bytes.
-    size: usize,
-    /// What they say: a number, the text of a name field up to its NUL, or ``None`` for nothing but
-    /// bytes.
-    value: Option<Value>,
-    /// The bytes as they came.
-    raw: Vec<u8>,
+value! {
+    /// A field of a message: where it stands and what it says.
+    Field (name, offset, size, value, raw) {
+        /// What PROTOCOL.md calls it, as in ``DecodeError.field``.
+        name: String,
+        /// Bytes before it, from the first of the message.
+        offset: usize,
+        /// Its bytes.
+        size: usize,
+        /// What they say: a number, the text of a name field up to its NUL, or ``None`` for nothing but
+        /// bytes.
+        value: Option<Value>,
+        /// The bytes as they came.
+        raw: Vec<u8>,
+    } {}
 }
 
 /// What a field says.
-#[derive(Clone, PartialEq, IntoPyObject, IntoPyObjectRef)]
+#[derive(Clone, Eq, FromPyObject, Hash, IntoPyObject, IntoPyObjectRef, PartialEq)]
 pub(crate) enum Value {
     Number(u32),
     Text(String),
 }
 
-#[pymethods]
-impl Field {
-    #[classattr]
-    #[allow(non_upper_case_globals)]
-    const __match_args__: (&'static str, &'static str, &'static str, &'static str) =
-        ("name", "offset", "size", "value");
-
-    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
-        let value = match &self.value {
-            None => "None".to_owned(),
-            Some(Value::Number(number)) => number.to_string(),
-            Some(Value::Text(text)) => args::show(&text.into_pyobject(py)?.into_any())?,
-        };
-        Ok(format!(
-            "Field(name='{}', offset={}, size={}, value={value})",
-            self.name, self.offset, self.size
-        ))
-    }
-}
-
 /// A message, field by field, up to the first thing that is wrong with it. ``str`` draws it as a table;
 /// of client IDs, which are credentials, that shows four bytes.
-#[pyclass(frozen, module = "backup_protocol")]
+///
+/// It is made by ``explain``, and takes the same arguments.
+#[pyclass(frozen, eq, module = "backup_protocol")]
+#[derive(PartialEq)]
 pub(crate) struct Explanation {
     /// Code and name of the message, as in ``2103 file received``.
     #[pyo3(get)]
@@ -70,10 +54,19 @@ pub(crate) struct Explanation {
     fields: Vec<Field>,
     error: Option<wire::DecodeError>,
     text: String,
+    /// What was explained, and in what: it makes the same again.
+    raw: Vec<u8>,
+    dialect: Dialect,
 }
 
 #[pymethods]
 impl Explanation {
+    #[new]
+    #[pyo3(signature = (data, /, *, sender = None, dialect = DialectArgument::default()))]
+    fn new(data: Buffer<'_>, sender: Option<&str>, dialect: DialectArgument) -> PyResult<Self> {
+        explain(data, sender, dialect)
+    }
+
     /// The fields that could be read, in order and without a gap between them.
     #[getter]
     fn fields<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
@@ -85,6 +78,20 @@ impl Explanation {
     fn error(&self, py: Python<'_>) -> Option<Py<PyAny>> {
         let error = PyErr::from(Error::from(self.error?));
         Some(error.into_value(py).into_any())
+    }
+
+    fn __hash__(&self) -> u64 {
+        args::hash(&self.raw)
+    }
+
+    fn __getnewargs_ex__<'py>(
+        &self,
+        py: Python<'py>,
+    ) -> PyResult<((Bound<'py, PyBytes>,), Bound<'py, PyDict>)> {
+        let keywords = PyDict::new(py);
+        keywords.set_item("sender", self.sender)?;
+        keywords.set_item("dialect", dialect::Dialect(self.dialect.clone()))?;
+        Ok(((PyBytes::new(py, &self.raw),), keywords))
     }
 
     fn __str__(&self) -> &str {
@@ -149,6 +156,8 @@ pub(crate) fn explain(
         fields: explained.fields.iter().map(field).collect(),
         error: explained.error,
         text: explained.to_string(),
+        raw: bytes.to_vec(),
+        dialect: dialect.clone().into_owned(),
     })
 }
 

@@ -4,47 +4,30 @@ use backup_protocol::dialect::SizeWidth;
 use backup_protocol::wire::{self, RequestCode, ResponseCode};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple, PyType};
+use pyo3::types::PyType;
 
 use crate::args::Buffer;
 use crate::dialect::DialectArgument;
 use crate::error::Error;
+use crate::value::value;
 use crate::wire::ClientId;
 use crate::{request, response};
 
-/// The first bytes of every request, 23 or 24 as the dialect says (PROTOCOL.md 1.5).
-///
-/// >>> RequestHeader(bytes(16), 1100, 255).encode().hex()
-/// '00000000000000000000000000000000034c04ff000000'
-#[pyclass(frozen, eq, hash, get_all, module = "backup_protocol")]
-#[derive(Clone, Eq, Hash, PartialEq)]
-pub(crate) struct RequestHeader {
-    /// Who asks. Ignored in 1100 (PROTOCOL.md 2.1).
-    client_id: ClientId,
-    /// What is asked: known or not, that is for ``check`` to say.
-    code: u16,
-    /// Bytes that follow the header.
-    payload_size: u32,
-    /// The version: 3, but any value is accepted (PROTOCOL.md 1.7).
-    version: u8,
-}
-
-#[pymethods]
-impl RequestHeader {
-    #[classattr]
-    #[allow(non_upper_case_globals)]
-    const __match_args__: (&'static str, &'static str, &'static str) =
-        ("client_id", "code", "payload_size");
-
-    #[new]
-    #[pyo3(signature = (client_id, code, payload_size, *, version = 3))]
-    fn new(client_id: ClientId, code: u16, payload_size: u32, version: u8) -> Self {
-        Self {
-            client_id,
-            code,
-            payload_size,
-            version,
-        }
+value! {
+    /// The first bytes of every request, 23 or 24 as the dialect says (PROTOCOL.md 1.5).
+    ///
+    /// >>> RequestHeader(bytes(16), 1100, 255).encode().hex()
+    /// '00000000000000000000000000000000034c04ff000000'
+    RequestHeader (client_id, code, payload_size, *, version = 3) {
+        /// Who asks. Ignored in 1100 (PROTOCOL.md 2.1).
+        client_id: ClientId,
+        /// What is asked: known or not, that is for ``check`` to say.
+        code: u16,
+        /// Bytes that follow the header.
+        payload_size: u32,
+    } {
+        /// The version: 3, but any value is accepted (PROTOCOL.md 1.7).
+        version: u8,
     }
 
     /// Reads a header. Every value is a header: code and size are judged by ``check``.
@@ -53,8 +36,9 @@ impl RequestHeader {
     /// ``dialect.request_header_size`` bytes.
     #[staticmethod]
     #[pyo3(signature = (data, /, *, dialect = DialectArgument::default()))]
-    fn decode(data: Buffer<'_>, dialect: DialectArgument) -> Result<Self, Error> {
-        let header = wire::RequestHeader::decode(&data.to_bytes()?, &dialect.0)?;
+    fn decode(data: Buffer<'_>, dialect: DialectArgument) -> PyResult<Self> {
+        let header = wire::RequestHeader::decode(&data.to_bytes()?, &dialect.0);
+        let header = header.map_err(Error::from)?;
         Ok(Self {
             client_id: ClientId(header.client_id),
             code: header.code.0,
@@ -96,25 +80,6 @@ impl RequestHeader {
     fn rest_size(&self, dialect: DialectArgument) -> Result<usize, Error> {
         Ok(self.wire().rest_size(&dialect.0)?)
     }
-
-    fn __repr__(&self) -> String {
-        format!(
-            "RequestHeader(client_id={:?}, code={}, payload_size={}, version={})",
-            self.client_id.0, self.code, self.payload_size, self.version
-        )
-    }
-
-    fn __getnewargs_ex__<'py>(
-        &self,
-        py: Python<'py>,
-    ) -> PyResult<(Bound<'py, PyTuple>, Bound<'py, PyDict>)> {
-        let keywords = PyDict::new(py);
-        keywords.set_item("client_id", self.client_id)?;
-        keywords.set_item("code", self.code)?;
-        keywords.set_item("payload_size", self.payload_size)?;
-        keywords.set_item("version", self.version)?;
-        Ok((PyTuple::empty(py), keywords))
-    }
 }
 
 impl RequestHeader {
@@ -128,35 +93,19 @@ impl RequestHeader {
     }
 }
 
-/// The first 5 to 8 bytes of every response, as the dialect says (PROTOCOL.md 1.6).
-///
-/// >>> ResponseHeader(2100, 16).encode(dialect="readme").hex()
-/// '0334081000'
-#[pyclass(frozen, eq, hash, get_all, module = "backup_protocol")]
-#[derive(Clone, Eq, Hash, PartialEq)]
-pub(crate) struct ResponseHeader {
-    /// What is answered: known or not, that is for ``check`` to say.
-    code: u16,
-    /// The number on the wire, whatever the dialect has it count.
-    payload_size: u32,
-    /// The version: 3, but any value is accepted (PROTOCOL.md 1.7).
-    version: u8,
-}
-
-#[pymethods]
-impl ResponseHeader {
-    #[classattr]
-    #[allow(non_upper_case_globals)]
-    const __match_args__: (&'static str, &'static str) = ("code", "payload_size");
-
-    #[new]
-    #[pyo3(signature = (code, payload_size, *, version = 3))]
-    fn new(code: u16, payload_size: u32, version: u8) -> Self {
-        Self {
-            code,
-            payload_size,
-            version,
-        }
+value! {
+    /// The first 5 to 8 bytes of every response, as the dialect says (PROTOCOL.md 1.6).
+    ///
+    /// >>> ResponseHeader(2100, 16).encode(dialect="readme").hex()
+    /// '0334081000'
+    ResponseHeader (code, payload_size, *, version = 3) {
+        /// What is answered: known or not, that is for ``check`` to say.
+        code: u16,
+        /// The number on the wire, whatever the dialect has it count.
+        payload_size: u32,
+    } {
+        /// The version: 3, but any value is accepted (PROTOCOL.md 1.7).
+        version: u8,
     }
 
     /// Reads a header. Every value is a header: code and size are judged by ``check``.
@@ -165,8 +114,9 @@ impl ResponseHeader {
     /// ``dialect.response_header_size`` bytes.
     #[staticmethod]
     #[pyo3(signature = (data, /, *, dialect = DialectArgument::default()))]
-    fn decode(data: Buffer<'_>, dialect: DialectArgument) -> Result<Self, Error> {
-        let header = wire::ResponseHeader::decode(&data.to_bytes()?, &dialect.0)?;
+    fn decode(data: Buffer<'_>, dialect: DialectArgument) -> PyResult<Self> {
+        let header = wire::ResponseHeader::decode(&data.to_bytes()?, &dialect.0);
+        let header = header.map_err(Error::from)?;
         Ok(Self {
             code: header.code.0,
             payload_size: header.payload_size,
@@ -212,24 +162,6 @@ impl ResponseHeader {
     #[pyo3(signature = (*, dialect = DialectArgument::default()))]
     fn rest_size(&self, dialect: DialectArgument) -> Result<usize, Error> {
         Ok(self.wire().rest(&dialect.0)?.size())
-    }
-
-    fn __repr__(&self) -> String {
-        format!(
-            "ResponseHeader(code={}, payload_size={}, version={})",
-            self.code, self.payload_size, self.version
-        )
-    }
-
-    fn __getnewargs_ex__<'py>(
-        &self,
-        py: Python<'py>,
-    ) -> PyResult<(Bound<'py, PyTuple>, Bound<'py, PyDict>)> {
-        let keywords = PyDict::new(py);
-        keywords.set_item("code", self.code)?;
-        keywords.set_item("payload_size", self.payload_size)?;
-        keywords.set_item("version", self.version)?;
-        Ok((PyTuple::empty(py), keywords))
     }
 }
 

@@ -16,6 +16,7 @@ mod response;
 mod server;
 mod source;
 mod stream;
+mod value;
 mod wire;
 mod work;
 

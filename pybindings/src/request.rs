@@ -3,11 +3,12 @@
 use backup_protocol::wire::{self, DecodeError, RequestHeader, VerdictKind};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple, PyType};
+use pyo3::types::PyType;
 
 use crate::args::Buffer;
 use crate::dialect::DialectArgument;
 use crate::error::Error;
+use crate::value::value;
 use crate::wire::{ClientId, ContentSize, Name, PublicKeyField, message};
 
 /// What ``Register``, ``SendPublicKey``, ``Reconnect``, ``SendFile``, ``CksumRight``, ``CksumWrong`` and
@@ -287,46 +288,25 @@ impl SendFile {
     }
 }
 
-/// Which part of a file a 1103 brings (PROTOCOL.md 10.7).
-#[pyclass(frozen, eq, hash, get_all, from_py_object, module = "backup_protocol")]
-#[derive(Clone, Eq, Hash, PartialEq)]
-pub(crate) struct Packet {
-    /// Bytes of the plaintext of the whole file.
-    original_size: u32,
-    /// Counted from 1.
-    number: u16,
-    /// Packets in all.
-    total: u16,
-    /// Bytes of encrypted content in this packet.
-    size: u32,
+value! {
+    /// Which part of a file a 1103 brings (PROTOCOL.md 10.7).
+    Packet (original_size, number, total, size) {
+        /// Bytes of the plaintext of the whole file.
+        original_size: u32,
+        /// Counted from 1.
+        number: u16,
+        /// Packets in all.
+        total: u16,
+        /// Bytes of encrypted content in this packet.
+        size: u32,
+    } {}
 }
 
-#[pymethods]
-impl Packet {
-    #[classattr]
-    #[allow(non_upper_case_globals)]
-    const __match_args__: (&'static str, &'static str, &'static str, &'static str) =
-        ("original_size", "number", "total", "size");
+impl FromPyObject<'_, '_> for Packet {
+    type Error = PyErr;
 
-    #[new]
-    fn new(original_size: u32, number: u16, total: u16, size: u32) -> Self {
-        Self {
-            original_size,
-            number,
-            total,
-            size,
-        }
-    }
-
-    fn __repr__(&self) -> String {
-        format!(
-            "Packet(original_size={}, number={}, total={}, size={})",
-            self.original_size, self.number, self.total, self.size
-        )
-    }
-
-    fn __getnewargs__(&self) -> (u32, u16, u16, u32) {
-        (self.original_size, self.number, self.total, self.size)
+    fn extract(object: Borrowed<'_, '_, PyAny>) -> PyResult<Self> {
+        Ok(object.cast::<Self>()?.get().clone())
     }
 }
 

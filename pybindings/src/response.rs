@@ -3,7 +3,7 @@
 use backup_protocol::wire::{self, ResponseHeader};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple, PyType};
+use pyo3::types::PyType;
 
 use crate::args::Buffer;
 use crate::dialect::DialectArgument;

@@ -11,45 +11,51 @@ use backup_server::store::operator::{Operator, VersionInfo};
 use backup_server::{Config, DialectChoice, Event, Limits, store};
 use pyo3::exceptions::{PyOSError, PyRuntimeError, PyTimeoutError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
 use crate::client::Seconds;
 use crate::dialect::Dialect;
 use crate::error::text;
+use crate::value::value;
 use crate::wire::ClientId;
 
 /// How long a signal waits to be looked for.
 const GLANCE: Duration = Duration::from_millis(50);
 
-/// Something that a server did: see ``Server.events``.
-#[pyclass(frozen, get_all, eq, module = "backup_protocol")]
-#[derive(Clone, PartialEq)]
-pub(crate) struct ServerEvent {
-    /// ``"connected"``, ``"registered"``, ``"received"`` (a file, which waits for its verdict),
-    /// ``"verified"``, ``"wrong"`` and ``"gave-up"`` (the verdicts 1104, 1105 and 1106), ``"refused"``,
-    /// ``"closed"`` (a connection, and what was not complete of it is gone).
-    kind: &'static str,
-    /// The client ID in the request, if it is about one.
-    client_id: Option<ClientId>,
-    /// The client name, of ``"registered"``.
-    name: Option<String>,
-    /// The file name as sent, of ``"received"`` and of the verdicts.
-    file_name: Option<String>,
-    /// Bytes of plaintext, of ``"received"``.
-    size: Option<u64>,
-    /// The checksum that is answered, of ``"received"``.
-    cksum: Option<u32>,
-    /// What was asked, of ``"refused"``, as far as it is known.
-    request: Option<String>,
-    /// Why, of ``"refused"``.
-    reason: Option<String>,
+value! {
+    /// Something that a server did: see ``Server.events``.
+    ServerEvent (
+        kind, *, client_id = None, name = None, file_name = None, size = None, cksum = None,
+        request = None, reason = None,
+    ) {
+        /// ``"connected"``, ``"registered"``, ``"received"`` (a file, which waits for its verdict),
+        /// ``"verified"``, ``"wrong"`` and ``"gave-up"`` (the verdicts 1104, 1105 and 1106), ``"refused"``,
+        /// ``"closed"`` (a connection, and what was not complete of it is gone).
+        kind: String,
+    } {
+        /// The client ID in the request, if it is about one.
+        client_id: Option<ClientId>,
+        /// The client name, of ``"registered"``.
+        name: Option<String>,
+        /// The file name as sent, of ``"received"`` and of the verdicts.
+        file_name: Option<String>,
+        /// Bytes of plaintext, of ``"received"``.
+        size: Option<u64>,
+        /// The checksum that is answered, of ``"received"``.
+        cksum: Option<u32>,
+        /// What was asked, of ``"refused"``, as far as it is known.
+        request: Option<String>,
+        /// Why, of ``"refused"``.
+        reason: Option<String>,
+    }
 }
 
 impl ServerEvent {
-    const fn new(kind: &'static str) -> Self {
+    fn bare(kind: &str) -> Self {
         Self {
-            kind,
+            kind: kind.to_owned(),
             client_id: None,
             name: None,
             file_name: None,
@@ -64,12 +70,12 @@ impl ServerEvent {
 impl From<Event> for ServerEvent {
     fn from(event: Event) -> Self {
         match event {
-            Event::Connected { .. } => Self::new("connected"),
-            Event::Closed { .. } => Self::new("closed"),
+            Event::Connected { .. } => Self::bare("connected"),
+            Event::Closed { .. } => Self::bare("closed"),
             Event::Registered { client, name } => Self {
                 client_id: Some(ClientId(client)),
                 name: Some(name),
-                ..Self::new("registered")
+                ..Self::bare("registered")
             },
             Event::Received {
                 client,
@@ -81,7 +87,7 @@ impl From<Event> for ServerEvent {
                 file_name: Some(file_name),
                 size: Some(size),
                 cksum: Some(cksum),
-                ..Self::new("received")
+                ..Self::bare("received")
             },
             Event::Judged {
                 client,
@@ -90,7 +96,7 @@ impl From<Event> for ServerEvent {
             } => Self {
                 client_id: Some(ClientId(client)),
                 file_name: Some(file_name),
-                ..Self::new(match kind {
+                ..Self::bare(match kind {
                     VerdictKind::Right => "verified",
                     VerdictKind::Wrong => "wrong",
                     VerdictKind::GiveUp => "gave-up",
@@ -104,109 +110,52 @@ impl From<Event> for ServerEvent {
                 client_id: client.map(ClientId),
                 request: request.map(|request| request.to_string()),
                 reason: Some(reason.to_string()),
-                ..Self::new("refused")
+                ..Self::bare("refused")
             },
-            _ => Self::new("other"),
+            _ => Self::bare("other"),
         }
     }
 }
 
-#[pymethods]
-impl ServerEvent {
-    #[classattr]
-    #[allow(non_upper_case_globals)]
-    const __match_args__: (&'static str,) = ("kind",);
-
-    fn __repr__(&self) -> String {
-        let mut text = format!("ServerEvent('{}'", self.kind);
-        let mut add = |name, value: Option<String>| {
-            if let Some(value) = value {
-                text.push_str(&format!(", {name}={value}"));
-            }
-        };
-        add("client_id", self.client_id.map(|id| format!("{:?}", id.0)));
-        add("name", self.name.as_ref().map(|text| format!("{text:?}")));
-        add(
-            "file_name",
-            self.file_name.as_ref().map(|text| format!("{text:?}")),
-        );
-        add("size", self.size.map(|number| number.to_string()));
-        add("cksum", self.cksum.map(|number| number.to_string()));
-        add(
-            "request",
-            self.request.as_ref().map(|text| format!("{text:?}")),
-        );
-        add(
-            "reason",
-            self.reason.as_ref().map(|text| format!("{text:?}")),
-        );
-        text + ")"
-    }
+value! {
+    /// A client that a server knows. Its ID is not in it: it is a credential.
+    ServerClient (name, label, short_id, dialect, files, waiting) {
+        /// The name it registered.
+        name: String,
+        /// The name of its folder below ``clients``.
+        label: String,
+        /// The first 8 hex digits of its ID.
+        short_id: String,
+        /// The dialect it was answered in last, if that was learned.
+        dialect: Option<String>,
+        /// Files with a verified version.
+        files: u64,
+        /// Versions that nobody has judged.
+        waiting: u64,
+    } {}
 }
 
-/// A client that a server knows. Its ID is not in it: it is a credential.
-#[pyclass(frozen, get_all, eq, module = "backup_protocol")]
-#[derive(Clone, PartialEq)]
-pub(crate) struct ServerClient {
-    /// The name it registered.
-    name: String,
-    /// The name of its folder below ``clients``.
-    label: String,
-    /// The first 8 hex digits of its ID.
-    short_id: String,
-    /// The dialect it was answered in last, if that was learned.
-    dialect: Option<String>,
-    /// Files with a verified version.
-    files: u64,
-    /// Versions that nobody has judged.
-    waiting: u64,
-}
+value! {
+    /// A version of a file that a server has.
+    StoredFile (client, name, path, size, cksum, verified) {
+        /// The name of its client.
+        client: String,
+        /// Its own name, as sent.
+        name: String,
+        /// Where its content is.
+        path: PathBuf,
+        /// Bytes of plaintext.
+        size: u64,
+        /// Its checksum, as it was answered.
+        cksum: u32,
+        /// Whether the client has called it right (1104). Otherwise it waits.
+        verified: bool,
+    } {}
 
-#[pymethods]
-impl ServerClient {
-    fn __repr__(&self) -> String {
-        format!(
-            "ServerClient(name={:?}, label={:?}, files={}, waiting={})",
-            self.name, self.label, self.files, self.waiting
-        )
-    }
-}
-
-/// A version of a file that a server has.
-#[pyclass(frozen, get_all, eq, module = "backup_protocol")]
-#[derive(Clone, PartialEq)]
-pub(crate) struct StoredFile {
-    /// The name of its client.
-    client: String,
-    /// Its own name, as sent.
-    name: String,
-    /// Where its content is.
-    path: PathBuf,
-    /// Bytes of plaintext.
-    size: u64,
-    /// Its checksum, as it was answered.
-    cksum: u32,
-    /// Whether the client has called it right (1104). Otherwise it waits.
-    verified: bool,
-}
-
-#[pymethods]
-impl StoredFile {
     /// Its content.
-    fn read_bytes(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+    fn read_bytes(&self, py: Python<'_>) -> PyResult<Py<PyBytes>> {
         let bytes = py.detach(|| std::fs::read(&self.path))?;
-        Ok(pyo3::types::PyBytes::new(py, &bytes).into_any().unbind())
-    }
-
-    fn __repr__(&self) -> String {
-        format!(
-            "StoredFile(client={:?}, name={:?}, size={}, cksum={}, verified={})",
-            self.client,
-            self.name,
-            self.size,
-            self.cksum,
-            if self.verified { "True" } else { "False" }
-        )
+        Ok(PyBytes::new(py, &bytes).unbind())
     }
 }
 
@@ -409,8 +358,10 @@ impl Server {
             }
             py.check_signals()?;
             if begin.elapsed() >= timeout.0 {
-                let seen: Vec<_> = self.events().iter().map(ServerEvent::__repr__).collect();
-                let seen = seen.join("\n  ");
+                let events = self.events();
+                let seen: PyResult<Vec<_>> =
+                    events.iter().map(|event| event.__repr__(py)).collect();
+                let seen = seen?.join("\n  ");
                 let text = format!("no {count} of '{kind}' in time; there were:\n  {seen}");
                 return Err(PyTimeoutError::new_err(text));
             }
@@ -459,6 +410,8 @@ impl Server {
             dialect: self.dialect.clone(),
             limits: self.limits.clone(),
             store: store::StoreOptions::default(),
+            tls: None,
+            metrics_of_clients: false,
         };
         let server = runtime.block_on(backup_server::Server::bind(config));
         let log = Arc::clone(&self.log);

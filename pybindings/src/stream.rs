@@ -37,7 +37,7 @@ impl RequestDecoder {
     #[new]
     #[pyo3(signature = (*, dialect = DialectArgument::default()))]
     fn new(dialect: DialectArgument) -> Self {
-        Self(Mutex::new(wire::RequestStream::new(dialect.0)))
+        Self(Mutex::new(wire::RequestStream::new(dialect.0.into_owned())))
     }
 
     /// Adds bytes in the order they came.
@@ -115,7 +115,9 @@ impl ResponseDecoder {
     #[new]
     #[pyo3(signature = (*, dialect = DialectArgument::default()))]
     fn new(dialect: DialectArgument) -> Self {
-        Self(Mutex::new(wire::ResponseStream::new(dialect.0)))
+        Self(Mutex::new(wire::ResponseStream::new(
+            dialect.0.into_owned(),
+        )))
     }
 
     /// Adds bytes in the order they came.

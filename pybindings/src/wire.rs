@@ -205,8 +205,7 @@ impl FromPyObject<'_, '_> for ContentSize {
     }
 }
 
-/// Makes a message of the protocol a Python class: immutable, equal by its fields, with a `repr`
-/// that reads like a constructor, for `match`, and to be pickled.
+/// Makes a message of the protocol a [`value!`] with a version that can be encoded.
 ///
 /// `encode` turns `&self`, the dialect and the version into bytes.
 macro_rules! message {
@@ -217,25 +216,13 @@ macro_rules! message {
         }
         $encode:expr
     ) => {
-        $(#[doc = $doc])*
-        #[pyclass(frozen, eq, hash, get_all, extends = $base, module = "backup_protocol")]
-        #[derive(Clone, Eq, Hash, PartialEq)]
-        pub(crate) struct $name {
-            $($(#[doc = $field_doc])* pub(crate) $field: $ty,)*
-            /// The version: 3, but any value is accepted (PROTOCOL.md 1.7).
-            pub(crate) version: u8,
-        }
-
-        #[pymethods]
-        impl $name {
-            #[classattr]
-            #[allow(non_upper_case_globals)]
-            const __match_args__: message!(@names $($field)*) = ($(stringify!($field),)*);
-
-            #[new]
-            #[pyo3(signature = $signature)]
-            fn new($($field: $ty,)* version: u8) -> PyClassInitializer<Self> {
-                Self { $($field,)* version }.into()
+        $crate::value::value! {
+            $(#[doc = $doc])*
+            $name: $base $signature {
+                $($(#[doc = $field_doc])* $field: $ty,)*
+            } {
+                /// The version: 3, but any value is accepted (PROTOCOL.md 1.7).
+                version: u8,
             }
 
             /// The bytes of the message.
@@ -247,36 +234,7 @@ macro_rules! message {
                 let encode: fn(&Self, &backup_protocol::Dialect, u8) -> PyResult<Vec<u8>> = $encode;
                 encode(self, &dialect.0, self.version)
             }
-
-            fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
-                // Unused where there are no fields.
-                let _ = py;
-                let fields: &[String] = &[$({
-                    let value = self.$field.clone().into_pyobject(py)?.into_any();
-                    format!(concat!(stringify!($field), "={}, "), $crate::args::show(&value)?)
-                }),*];
-                let (name, fields) = (stringify!($name), fields.concat());
-                Ok(format!("{name}({fields}version={})", self.version))
-            }
-
-            fn __getnewargs_ex__<'py>(
-                &self,
-                py: Python<'py>,
-            ) -> PyResult<(Bound<'py, PyTuple>, Bound<'py, PyDict>)> {
-                let keywords = PyDict::new(py);
-                $(keywords.set_item(stringify!($field), self.$field.clone())?;)*
-                keywords.set_item("version", self.version)?;
-                Ok((PyTuple::empty(py), keywords))
-            }
-        }
-
-        impl From<$name> for PyClassInitializer<$name> {
-            fn from(message: $name) -> Self {
-                PyClassInitializer::from($base).add_subclass(message)
-            }
         }
     };
-    (@names $($field:ident)*) => { ($(message!(@name $field),)*) };
-    (@name $field:ident) => { &'static str };
 }
 pub(crate) use message;

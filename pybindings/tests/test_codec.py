@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import pickle
 from pathlib import Path
@@ -13,42 +12,6 @@ import pytest
 from paths import VECTORS
 
 ID = bytes(range(16))
-MESSAGES: list[Any] = [
-    bp.Register("alice"),
-    bp.SendPublicKey(ID, "alice", bytes(160)),
-    bp.Reconnect(ID, "alice"),
-    bp.SendFile(ID, 32, "report.txt"),
-    bp.SendFile(ID, 32, "report.txt", bp.Packet(20, 1, 2, 16)),
-    bp.CksumRight(ID, "report.txt"),
-    bp.CksumWrong(ID, "report.txt"),
-    bp.GiveUp(ID, "report.txt"),
-    bp.Registered(ID),
-    bp.Refused(),
-    bp.Refused(ID),
-    bp.WrappedKey(ID, bytes(128)),
-    bp.FileReceived(ID, 32, "report.txt", 930766865),
-    bp.FileReceived(None, None, "report.txt", 930766865),
-    bp.Reconnected(ID, bytes(128)),
-    bp.ReconnectRefused(ID),
-    bp.GeneralError(),
-    bp.Packet(20, 1, 2, 16),
-    bp.Acknowledged(),
-    bp.Acknowledged(ID, version=7),
-    bp.RequestHeader(ID, 1100, 255),
-    bp.ResponseHeader(2100, 16, version=9),
-]
-
-
-@pytest.mark.parametrize("message", MESSAGES, ids=repr)
-def test_a_message_is_a_value(message: Any) -> None:
-    again = pickle.loads(pickle.dumps(message))
-    assert again == message == copy.copy(message)
-    assert hash(again) == hash(message)
-    assert repr(again) == repr(message)
-    assert message in {again}
-    assert [other for other in MESSAGES if other == message] == [message]
-    with pytest.raises(AttributeError):
-        message.version = 4
 
 
 def test_messages_match_by_their_fields() -> None:
@@ -59,7 +22,7 @@ def test_messages_match_by_their_fields() -> None:
 
 
 def test_the_repr_reads_like_the_specification() -> None:
-    assert repr(MESSAGES[1]) == (
+    assert repr(bp.SendPublicKey(ID, "alice", bytes(160))) == (
         "SendPublicKey(client_id=ClientId(00010203…), name='alice', public_key=<160 bytes 00000000…>, version=3)"
     )
     assert repr(bp.Refused()) == "Refused(client_id=None, version=3)"

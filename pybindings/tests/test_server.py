@@ -65,7 +65,7 @@ def test_a_refusal_is_told_with_its_reason() -> None:
         assert event.request == "send public key"
         assert event.client_id == bp.ClientId(bytes(range(16)))
         assert event.reason
-        assert repr(event).startswith("ServerEvent('refused', client_id=ClientId(00010203…), request=")
+        assert repr(event).startswith("ServerEvent(kind='refused', client_id=ClientId(00010203…), request=")
 
 
 def test_a_server_starts_again_where_it_was(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import backup_protocol
 import pytest
-from paths import PACKAGE
+from paths import PACKAGE, SCRIPTS
 
 PUBLIC = [getattr(backup_protocol, name) for name in backup_protocol.__all__]
 
@@ -72,6 +72,20 @@ def run(test: doctest.DocTest) -> None:
     output: list[str] = []
     doctest.DocTestRunner().run(test, out=output.append)
     assert not output, "".join(output)
+
+
+@pytest.mark.timeout(300)
+def test_the_tour_is_what_its_cells_print() -> None:
+    check = [sys.executable, str(SCRIPTS / "write_tour.py"), "--check"]
+    result = subprocess.run(check, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_the_readme_counts_the_lines_of_both_suites() -> None:
+    readme = (PACKAGE / "README.md").read_text(encoding="utf-8")
+    counted = dict(re.findall(r"`(test_reference\w*\.py)`.*?has (\d+)", readme, flags=re.DOTALL))
+    suites = (PACKAGE / "examples").glob("test_reference*.py")
+    assert counted == {path.name: str(len(path.read_text().splitlines())) for path in suites}
 
 
 def readme_examples() -> list[str]:

@@ -15,6 +15,7 @@ use crate::interrupt::Interrupt;
 use crate::run::Run;
 use crate::server::ServerAddress;
 use crate::source::SourceFile;
+use crate::tls::TlsOptions;
 
 /// How a client works. The setters may be chained.
 #[derive(Debug, Clone)]
@@ -28,6 +29,7 @@ pub struct ClientOptions {
     pub(crate) timeout: Duration,
     pub(crate) interrupt: Interrupt,
     pub(crate) wrong_verdicts: u8,
+    pub(crate) tls: Option<TlsOptions>,
 }
 
 /// How often the client asks for a new AES key (PROTOCOL.md 4.4).
@@ -55,6 +57,7 @@ impl ClientOptions {
             timeout: Duration::from_secs(30),
             interrupt: Interrupt::default(),
             wrong_verdicts: 0,
+            tls: None,
         }
     }
 
@@ -78,6 +81,13 @@ impl ClientOptions {
     #[must_use]
     pub fn key_per(mut self, key_per: KeyPer) -> Self {
         self.key_per = key_per;
+        self
+    }
+
+    /// Speaks inside TLS.
+    #[must_use]
+    pub fn tls(mut self, tls: Option<TlsOptions>) -> Self {
+        self.tls = tls;
         self
     }
 

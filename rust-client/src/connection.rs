@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::platform;
 use crate::server::ServerAddress;
+use crate::tls::{self, TlsOptions};
 
 /// A connection to the server.
 #[derive(Debug)]
@@ -16,22 +17,19 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Tries the addresses of the host in the resolver's order, each for at most `timeout`.
-    pub(crate) fn open(server: &ServerAddress, timeout: Duration) -> io::Result<Self> {
-        let mut last = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
-        for address in (server.host(), server.port()).to_socket_addrs()? {
-            match TcpStream::connect_timeout(&address, timeout) {
-                Ok(stream) => {
-                    // PROTOCOL.md 1.4: an answer must not wait for the next segment.
-                    stream.set_nodelay(true)?;
-                    stream.set_write_timeout(Some(timeout))?;
-                    let stream = Arc::new(stream);
-                    return Ok(Self { stream, timeout });
-                }
-                Err(error) => last = error,
-            }
-        }
-        Err(last)
+    /// Connects, inside TLS if there are options for it.
+    pub(crate) fn open(
+        server: &ServerAddress,
+        timeout: Duration,
+        tls: Option<&TlsOptions>,
+    ) -> io::Result<Self> {
+        let stream = match tls {
+            None => connect(server, timeout)?,
+            Some(options) => tls::connect(server, timeout, options)?,
+        };
+        stream.set_write_timeout(Some(timeout))?;
+        let stream = Arc::new(stream);
+        Ok(Self { stream, timeout })
     }
 
     /// What an [`Interrupt`](crate::Interrupt) ends.
@@ -83,6 +81,22 @@ impl Connection {
     }
 }
 
+/// Tries the addresses of the host in the resolver's order, each for at most `timeout`.
+pub(crate) fn connect(server: &ServerAddress, timeout: Duration) -> io::Result<TcpStream> {
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
+    for address in (server.host(), server.port()).to_socket_addrs()? {
+        match TcpStream::connect_timeout(&address, timeout) {
+            Ok(stream) => {
+                // PROTOCOL.md 1.4: an answer must not wait for the next segment.
+                stream.set_nodelay(true)?;
+                return Ok(stream);
+            }
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
 /// An expired socket timeout is `WouldBlock` on Unix and `TimedOut` elsewhere.
 fn timed_out(error: io::Error) -> io::Error {
     match error.kind() {
@@ -101,7 +115,7 @@ mod tests {
     fn pair(timeout: Duration) -> (Connection, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let server = listener.local_addr().unwrap().to_string().parse().unwrap();
-        let connection = Connection::open(&server, timeout).unwrap();
+        let connection = Connection::open(&server, timeout, None).unwrap();
         (connection, listener.accept().unwrap().0)
     }
 

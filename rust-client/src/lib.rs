@@ -23,8 +23,10 @@
 //! | [`setup`] | `transfer.info` (8.2) |
 //!
 //! The protocol itself is `backup_protocol::session::client`. This crate gives it a socket, files, a
-//! clock and a disk. It blocks, prints nothing, and starts one thread while a large file is sent.
+//! clock and a disk. It blocks, prints nothing, and starts one thread while a large file is sent and one
+//! for each connection inside TLS.
 
+mod ahead;
 mod client;
 mod connection;
 mod error;
@@ -38,6 +40,7 @@ mod run;
 mod server;
 pub mod setup;
 pub mod source;
+mod tls;
 mod upload;
 
 pub use backup_protocol::Dialect;
@@ -49,3 +52,4 @@ pub use event::{Event, Sent, Verdict, Warning};
 pub use exit::Exit;
 pub use interrupt::Interrupt;
 pub use server::{ServerAddress, ServerAddressError};
+pub use tls::{PinError, TlsError, TlsOptions, Tunnel, is_distrust};

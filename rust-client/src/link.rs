@@ -50,7 +50,8 @@ impl Link {
         self.connection = None;
         self.deadline = None;
         self.error = None;
-        match Connection::open(&client.options.server, client.options.timeout) {
+        let options = &client.options;
+        match Connection::open(&options.server, options.timeout, options.tls.as_ref()) {
             Ok(connection) => {
                 client.options.interrupt.watch(connection.handle());
                 self.connection = Some(connection);

@@ -10,6 +10,7 @@ use backup_protocol::session::client::{
 };
 use backup_protocol::wire::{RequestKind, VerdictKind};
 
+use crate::ahead::Ahead;
 use crate::client::{Client, KeyPer};
 use crate::error::ClientError;
 use crate::event::{Event, Sent, Verdict, Warning};
@@ -17,6 +18,9 @@ use crate::identity::PendingMeInfo;
 use crate::link::Link;
 use crate::source::{FileError, SourceFile};
 use crate::upload;
+
+/// Files that are looked through for those to encrypt at once.
+const LOOK_AHEAD: usize = 64;
 
 /// One call of the client: some files, over as many sessions as failures make necessary.
 pub(crate) struct Run<'a> {
@@ -30,6 +34,9 @@ pub(crate) struct Run<'a> {
     keys_only: bool,
     /// The server knows this client: it gave it an ID or a key.
     accepted: bool,
+    ahead: Ahead,
+    /// The first outcomes of the session whose results are known: of many files, not all are looked at for each.
+    settled: usize,
 }
 
 impl<'a> Run<'a> {
@@ -47,6 +54,8 @@ impl<'a> Run<'a> {
             next: 0,
             keys_only: false,
             accepted: false,
+            ahead: Ahead::default(),
+            settled: 0,
         }
     }
 
@@ -109,6 +118,7 @@ impl<'a> Run<'a> {
         let mut session = ClientSession::new(options);
         let mut link = Link::new();
         let mut handed = Vec::new();
+        self.settled = 0;
         let result = self.drive(&mut session, &mut link, pending, &mut handed);
         // Before the results: what a failure is explained with.
         if session.dialect() != known.as_ref() {
@@ -171,11 +181,10 @@ impl<'a> Run<'a> {
                 Action::Send(bytes) => link.send(&bytes),
                 Action::SendContent(transmission) => {
                     self.accepted = true;
-                    let Some(source) = handed.last().and_then(|index| self.files.get(*index))
-                    else {
+                    let Some(index) = handed.last() else {
                         return Ok(());
                     };
-                    self.transmit(link, source, transmission)?
+                    self.transmit(link, *index, transmission)?
                 }
                 Action::Read { max, patience } => {
                     let max = max.min(buffer.len());
@@ -204,15 +213,33 @@ impl<'a> Run<'a> {
     fn transmit(
         &mut self,
         link: &mut Link,
-        source: &SourceFile,
+        index: usize,
         transmission: Transmission,
     ) -> Result<Input<'static>, ClientError> {
+        let Some(source) = self.files.get(index) else {
+            return Ok(Input::SendFailed);
+        };
         (self.on_event)(Event::Transmission {
             file: source,
             number: transmission.transmission.into(),
         });
-        let (file, size) = source.open()?;
         let total = transmission.plain_size;
+        let rest = self.files.iter().enumerate().skip(index);
+        let ahead = rest.take(LOOK_AHEAD);
+        if let Some((content, sums)) = self.ahead.content(&transmission, index, ahead)? {
+            let input = link.send_content(transmission, |connection, transmission| {
+                Ok(upload::send_ready(connection, transmission, &content, sums))
+            })?;
+            self.ahead.recycle(content);
+            if matches!(input, Input::ContentSent { .. }) {
+                (self.on_event)(Event::Progress {
+                    bytes: total,
+                    total,
+                });
+            }
+            return Ok(input);
+        }
+        let (file, size) = source.open()?;
         if size != total {
             return Err(source.changed(total, size).into());
         }
@@ -269,7 +296,7 @@ impl<'a> Run<'a> {
 
     /// Takes over results that the session has come to; at its end also those that stay open.
     fn settle(&mut self, outcomes: &[FileOutcome], handed: &[usize], at_end: bool) {
-        for (outcome, index) in outcomes.iter().zip(handed) {
+        for (outcome, index) in outcomes.iter().zip(handed).skip(self.settled) {
             let settled = at_end || outcome.confirmation != Confirmation::Outstanding;
             let known = self.results.get(*index).is_some_and(Option::is_some);
             if settled && !known {
@@ -277,6 +304,9 @@ impl<'a> Run<'a> {
                 self.finish(*index, result);
             }
         }
+        let known = |index: &usize| self.results.get(*index).is_some_and(Option::is_some);
+        let handed = handed.iter().take(outcomes.len()).skip(self.settled);
+        self.settled += handed.take_while(|index| known(index)).count();
     }
 
     fn result(&self, outcome: &FileOutcome) -> Result<Sent, ClientError> {

@@ -101,6 +101,24 @@ pub(crate) fn stream(
     })
 }
 
+/// Sends content that is there already, with what goes between its packets.
+pub(crate) fn send_ready(
+    connection: &Connection,
+    transmission: Transmission,
+    content: &[u8],
+    sums: ContentSums,
+) -> Streamed {
+    let mut cut = Cut {
+        left: transmission.first_packet,
+        packets: transmission.packets,
+        packet: Vec::new(),
+    };
+    match cut.write(connection, content) {
+        Ok(()) => Streamed::Whole(sums),
+        Err(error) => Streamed::Interrupted(Some(error)),
+    }
+}
+
 enum Reading {
     Whole,
     Answered,
@@ -271,7 +289,7 @@ mod tests {
         let source = SourceFile::check(&path, None).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let server = listener.local_addr().unwrap().to_string().parse().unwrap();
-        let connection = Connection::open(&server, Duration::from_secs(10)).unwrap();
+        let connection = Connection::open(&server, Duration::from_secs(10), None).unwrap();
         let (mut peer, _) = listener.accept().unwrap();
         let peer = thread::spawn(move || {
             let mut bytes = Vec::new();

@@ -95,6 +95,7 @@
 pub mod cksum;
 pub mod crypto;
 pub mod dialect;
+pub mod hardware;
 pub mod session;
 pub mod wire;
 

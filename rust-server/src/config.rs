@@ -1,11 +1,12 @@
 //! What a server is told.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 use std::{fs, io};
 
 use crate::dialect::DialectChoice;
+use crate::limits::Limits;
 use crate::store::StoreOptions;
+use crate::tls::TlsConfig;
 
 /// Everything that [`Server::bind`](crate::Server::bind) needs.
 #[derive(Debug, Clone)]
@@ -20,34 +21,10 @@ pub struct Config {
     pub store: StoreOptions,
     /// What no client may exceed.
     pub limits: Limits,
-}
-
-/// The operator's limits.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Limits {
-    /// Bytes of a refused payload that are read and thrown away, so that the connection goes on.
-    /// Beyond them it is closed (PROTOCOL.md 2.10).
-    pub discard: u64,
-    /// Bytes of encrypted content that one 1103 may carry.
-    pub max_file: u64,
-    /// How long a connection may be silent, or not take what it is sent.
-    pub idle_timeout: Duration,
-    /// Connections served at once; further ones wait to be accepted.
-    pub max_connections: usize,
-    /// How long requests under way may take to finish once the server is told to stop.
-    pub grace: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            discard: 16 << 20,
-            max_file: u64::from(u32::MAX),
-            idle_timeout: Duration::from_secs(600),
-            max_connections: 1024,
-            grace: Duration::from_secs(10),
-        }
-    }
+    /// TLS, on an address of its own.
+    pub tls: Option<TlsConfig>,
+    /// Whether metrics have a label for each client.
+    pub metrics_of_clients: bool,
 }
 
 /// `port.info` (PROTOCOL.md 8.1) cannot be used.

@@ -1,23 +1,27 @@
 //! One connection: carries out what the session of `backup_protocol` decides.
 
-use std::io;
-use std::sync::{Arc, OnceLock};
+mod answers;
 
-use backup_protocol::crypto::PublicKey;
-use backup_protocol::dialect::PublicKeySizes;
+use std::io;
+use std::net::IpAddr;
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
 use backup_protocol::session::Refusal;
 use backup_protocol::session::server::{
-    Action, Answer, Ask, Content, Event, Learned, NewFile, ServerSession, UploadId,
+    Action, Ask, Content, Event, NewFile, ServerSession, UploadId,
 };
-use backup_protocol::wire::{ClientId, Name, VerdictKind};
-use tokio::net::TcpStream;
+use backup_protocol::wire::ClientId;
 use tokio::sync::watch;
 use tracing::{debug, error, info, warn};
 
 use crate::config::Config;
 use crate::dialect::DialectChoice;
 use crate::event::{Event as Told, Observer};
-use crate::store::{Judged, KeysSet, NewClient, NewKeys, Received, Store, StoreError, VersionId};
+use crate::limits::{Exceeded, Ledger, Registrations, Reservation, Seat, SpentKeys, TRIES};
+use crate::metrics;
+use crate::socket::Socket;
+use crate::store::{Received, Store, StoreError, VersionId};
 use crate::stream::Stream;
 use crate::text::Shown;
 use crate::upload::{Cause, Plaintext, Upload};
@@ -27,11 +31,17 @@ pub(crate) struct Shared<S> {
     pub(crate) config: Config,
     pub(crate) observer: OnceLock<Observer>,
     store: Arc<S>,
+    ledger: Arc<Ledger>,
+    registrations: Registrations,
+    spent_keys: SpentKeys,
 }
 
 impl<S: Store> Shared<S> {
     pub(crate) fn new(config: Config, store: S) -> Self {
         Self {
+            ledger: Ledger::new(config.data.clone()),
+            registrations: Registrations::new(config.limits.registrations_per_minute),
+            spent_keys: SpentKeys::default(),
             config,
             observer: OnceLock::new(),
             store: Arc::new(store),
@@ -55,10 +65,26 @@ pub(crate) struct Connection<S: Store> {
     /// Becomes true when the server stops: no further request is begun.
     stopped: watch::Receiver<bool>,
     session: ServerSession,
+    peer: Peer,
+    /// Room for the file that was let in last.
+    room: Option<Reservation>,
     /// The file that is not complete.
-    file: Option<(Box<NewFile>, Upload<S>)>,
+    file: Option<File<S>>,
+    /// Why there is none, though its content comes.
+    denied: Option<Refusal>,
     /// The client holds a 2103 that it has not judged yet.
     verdict_due: bool,
+}
+
+/// A file on its way, and the room that is set aside for it.
+type File<S> = (Box<NewFile>, Upload<S>, Option<Reservation>);
+
+/// Who is connected.
+pub(crate) struct Peer {
+    pub(crate) address: IpAddr,
+    pub(crate) seat: Seat,
+    /// The only name that it may act for, if its certificate says one.
+    pub(crate) certified: Option<String>,
 }
 
 /// Who ended a connection.
@@ -66,10 +92,12 @@ enum End {
     Peers,
     /// The peer is to see an end and not a reset.
     Ours,
+    /// Nothing is under way, and the seat is needed: there is no time to see the peer off.
+    Idle,
 }
 
 impl<S: Store> Connection<S> {
-    pub(crate) fn new(shared: Arc<Shared<S>>, stopped: watch::Receiver<bool>) -> Self {
+    pub(crate) fn new(shared: Arc<Shared<S>>, stopped: watch::Receiver<bool>, peer: Peer) -> Self {
         let session = match &shared.config.dialect {
             DialectChoice::Fixed(dialect) => ServerSession::new(dialect.clone()),
             DialectChoice::Auto(auto) => ServerSession::auto(auto),
@@ -78,20 +106,26 @@ impl<S: Store> Connection<S> {
             session: session.with_discard_limit(shared.config.limits.discard),
             shared,
             stopped,
+            peer,
+            room: None,
             file: None,
+            denied: None,
             verdict_due: false,
         }
     }
 
     /// Serves requests until one of the sides ends the connection, or the server stops.
-    pub(crate) async fn serve(mut self, stream: TcpStream) {
+    pub(crate) async fn serve(mut self, socket: Socket) {
         debug!("connected");
-        let mut stream = Stream::new(stream, self.shared.config.limits.idle_timeout);
+        let mut stream = Stream::new(socket, &self.shared.config.limits);
         let end = self.requests(&mut stream).await;
         // First the file, then the connection: whoever sees it end finds nothing left over.
         self.abandon_file().await;
         match end {
             Ok(End::Peers) => debug!("closed"),
+            Ok(End::Idle) => {
+                debug!("closed while it was idle, to make room for another connection")
+            }
             Ok(End::Ours) => {
                 stream.close().await;
                 debug!("closed");
@@ -121,16 +155,17 @@ impl<S: Store> Connection<S> {
                     match self.begins(stream).await? {
                         Some(true) => {}
                         Some(false) => return Ok(End::Peers),
-                        // Stopped. The last answer may still be on its way.
-                        None => return Ok(End::Ours),
+                        // Stopped, or somebody else is in need of the seat. The last answer may still be on its way.
+                        None if *self.stopped.borrow() => return Ok(End::Ours),
+                        None => return Ok(End::Idle),
                     }
                     bytes.resize(size, 0);
-                    stream.read_exact(&mut bytes).await?;
+                    stream.read_message(&mut bytes).await?;
                     self.handle(Event::Header(&bytes))
                 }
                 Action::ReadPayload { size } => {
                     bytes.resize(size, 0);
-                    stream.read_exact(&mut bytes).await?;
+                    stream.read_message(&mut bytes).await?;
                     self.handle(Event::Payload(&bytes))
                 }
                 Action::Ask(ask) => {
@@ -139,9 +174,7 @@ impl<S: Store> Connection<S> {
                     self.handle(Event::Answer(answer))
                 }
                 Action::BeginFile(new) => {
-                    let store = &self.shared.store;
-                    let upload = Upload::new(store, &new.key, new.cksum.clone());
-                    self.file = Some((new, upload));
+                    self.begin_file(new);
                     self.handle(Event::Done)
                 }
                 Action::ReceiveContent { size, last } => {
@@ -154,6 +187,8 @@ impl<S: Store> Connection<S> {
                     self.handle(Event::Done)
                 }
                 Action::Send(message) => {
+                    // That of a file which was let in and refused after all.
+                    self.room = None;
                     stream.send(&message).await?;
                     self.handle(Event::Done)
                 }
@@ -162,8 +197,8 @@ impl<S: Store> Connection<S> {
         }
     }
 
-    /// Whether another message begins; `None` if the server stops first. A file that has begun is let
-    /// come to its end.
+    /// Whether another message begins; `None` if the server stops first, or has to make room. A file
+    /// that has begun is let come to its end.
     async fn begins(&mut self, stream: &mut Stream) -> io::Result<Option<bool>> {
         // A close in place of a verdict would look obeyed (PROTOCOL.md 2.12): it is awaited, for as long as the
         // server grants, and so is the rest of a file.
@@ -173,12 +208,23 @@ impl<S: Store> Connection<S> {
         tokio::select! {
             biased;
             _ = self.stopped.wait_for(|stopped| *stopped) => Ok(None),
-            begins = stream.begins() => begins.map(Some),
+            begins = self.peer.seat.idle(stream.begins()) => begins.transpose(),
         }
     }
 
+    /// Makes ready for content, or for throwing it away where it would try a key once more.
+    fn begin_file(&mut self, new: Box<NewFile>) {
+        if self.shared.spent_keys.is_spent(new.client, &new.key) {
+            self.denied = Some(exceeded(new.client, &Exceeded::Tries { tries: TRIES }));
+            return;
+        }
+        let upload = Upload::new(&self.shared.store, &new.key, new.cksum.clone());
+        self.file = Some((new, upload, self.room.take()));
+    }
+
     async fn abandon_file(&mut self) {
-        if let Some((_, upload)) = self.file.take() {
+        self.denied = None;
+        if let Some((_, upload, _)) = self.file.take() {
             upload.abandon().await;
         }
     }
@@ -202,185 +248,59 @@ impl<S: Store> Connection<S> {
                 request: self.session.request(),
                 reason: *refusal,
             });
+            metrics::refused(refusal);
         }
         action
     }
 
-    async fn ask(&self, ask: Ask) -> Answer {
-        let answer = match ask {
-            Ask::Register { name } => self.register(name).await,
-            Ask::SendPublicKey {
-                client,
-                name,
-                public_key,
-                aes_key,
-            } => {
-                let public_key = public_key.as_bytes().to_vec();
-                let name = name.as_str().to_owned();
-                let keys = NewKeys {
-                    name,
-                    public_key,
-                    aes_key,
-                    version: self.version(),
-                };
-                self.shared
-                    .store
-                    .set_keys(client, keys)
-                    .await
-                    .map(|set| match set {
-                        KeysSet::Done => Answer::KeyStored,
-                        KeysSet::UnknownClient => Answer::Refused(Refusal::UnknownClient),
-                        KeysSet::NameDiffers => Answer::Refused(Refusal::NameDiffers),
-                    })
-            }
-            Ask::Reconnect { client, name } => self.reconnect(client, &name).await,
-            Ask::StoreAesKey { client, aes_key } => {
-                let version = self.version();
-                let stored = self.shared.store.set_aes_key(client, aes_key, version);
-                stored.await.map(|known| match known {
-                    true => Answer::KeyStored,
-                    false => Answer::Refused(Refusal::UnknownClient),
-                })
-            }
-            Ask::Recall { client } => {
-                let client = self.shared.store.client(client).await;
-                client.map(|client| Answer::Recalled(client.and_then(|client| client.learned)))
-            }
-            Ask::SendFile {
-                client,
-                content_size,
-                ..
-            } => self.may_come(client, content_size).await,
-            Ask::Verdict {
-                client,
-                kind,
-                file_name,
-                upload,
-            } => self.judge(client, kind, &file_name, upload).await,
-        };
-        answer.unwrap_or_else(|error| Answer::Refused(failed(&error)))
-    }
-
-    async fn register(&self, name: Name) -> Result<Answer, StoreError> {
-        let id = ClientId::generate(&mut rand::rng());
-        let new = NewClient {
-            id,
-            name: name.as_str().to_owned(),
-            version: self.version(),
-        };
-        if !self.shared.store.register(new).await? {
-            return Ok(Answer::Refused(Refusal::NameTaken));
-        }
-        info!(client = %id, name = %Shown(name.as_str()), "registered");
-        self.shared.tell(|| Told::Registered {
-            client: id,
-            name: name.as_str().to_owned(),
-        });
-        Ok(Answer::Registered(id))
-    }
-
-    async fn reconnect(&self, client: ClientId, name: &Name) -> Result<Answer, StoreError> {
-        let version = self.version();
-        let Some(known) = self.shared.store.seen(client, version).await? else {
-            return Ok(Answer::Refused(Refusal::UnknownClient));
-        };
-        if known.name != name.as_str() {
-            return Ok(Answer::Refused(Refusal::NameDiffers));
-        }
-        // Of any size: what is stored was looked into when it came.
-        let parse = |key: Vec<u8>| PublicKey::parse(&key, PublicKeySizes::ShortAndLong).ok();
-        match (known.public_key.and_then(parse), known.aes_key) {
-            (Some(public_key), Some(aes_key)) => Ok(Answer::Keys {
-                public_key,
-                aes_key,
-            }),
-            _ => Ok(Answer::Refused(Refusal::NoKey)),
-        }
-    }
-
-    /// A client is served all the same if this cannot be kept; it is learned again then.
-    async fn learn(&self, client: ClientId, learned: &Learned) {
-        match self.shared.store.learn(client, learned.clone()).await {
-            Ok(true) => info!(%client, dialect = learned.dialect(), "dialect learned"),
-            Ok(false) => {}
-            Err(error) => drop(failed(&error)),
-        }
-    }
-
-    async fn may_come(&self, client: ClientId, content_size: u32) -> Result<Answer, StoreError> {
-        let Some(client) = self.shared.store.client(client).await? else {
-            return Ok(Answer::Refused(Refusal::UnknownClient));
-        };
-        if client.disabled {
-            return Err(StoreError::Disabled);
-        }
-        if u64::from(content_size) > self.shared.config.limits.max_file {
-            return Ok(Answer::Refused(Refusal::Limit));
-        }
-        Ok(Answer::Accepted {
-            stored_key: client.aes_key,
-        })
-    }
-
-    async fn judge(
-        &self,
-        client: ClientId,
-        kind: VerdictKind,
-        file_name: &Name,
-        upload: Option<UploadId>,
-    ) -> Result<Answer, StoreError> {
-        let version = upload.map(|UploadId(number)| VersionId(number));
-        let name = file_name.as_str().to_owned();
-        let store = &self.shared.store;
-        let judged = match kind {
-            VerdictKind::Right => store.verify(client, name, version).await?,
-            VerdictKind::Wrong | VerdictKind::GiveUp => {
-                store.remove_waiting(client, name, version).await?
-            }
-        };
-        match judged {
-            Judged::NothingWaiting => return Ok(Answer::Refused(Refusal::NothingWaiting)),
-            Judged::UnknownClient => return Ok(Answer::Refused(Refusal::UnknownClient)),
-            Judged::Honoured => {}
-        }
-        let file = Shown(file_name.as_str());
-        match kind {
-            VerdictKind::Right => info!(%client, %file, "verified"),
-            VerdictKind::Wrong => warn!(%client, %file, "cksum wrong, the file comes again"),
-            VerdictKind::GiveUp => warn!(%client, %file, "cksum wrong, the client gave up"),
-        }
-        self.shared.tell(|| Told::Judged {
-            client,
-            file_name: file_name.as_str().to_owned(),
-            kind,
-        });
-        Ok(Answer::VerdictTaken)
-    }
-
     async fn receive(&mut self, stream: &mut Stream, size: u32, last: bool) -> io::Result<Content> {
-        let Some((new, mut upload)) = self.file.take() else {
-            let refusal = Refusal::Failed;
+        let Some((new, mut upload, room)) = self.file.take() else {
+            let refusal = self.denied.take().unwrap_or(Refusal::Failed);
             let unread = size.into();
             return Ok(Content::Refused { refusal, unread });
         };
         let received = match upload.receive(stream, size).await {
             Ok(received) => received,
             Err(error) => {
-                self.file = Some((new, upload));
+                self.file = Some((new, upload, room));
                 return Err(error);
             }
         };
         if let Err(spoilt) = received {
-            return Ok(refused(spoilt.cause, spoilt.unread));
+            return Ok(self.spoilt(&new, spoilt.cause, spoilt.unread).await);
         }
         if !last {
-            self.file = Some((new, upload));
+            self.file = Some((new, upload, room));
             return Ok(Content::Received);
         }
         Ok(match upload.finish().await {
             Ok(plaintext) => self.keep(&new, plaintext).await,
-            Err(cause) => refused(cause, 0),
+            Err(cause) => self.spoilt(&new, cause, 0).await,
         })
+    }
+
+    /// Nothing is kept. Content that did not decrypt counts against its key.
+    async fn spoilt(&self, new: &NewFile, cause: Cause, unread: u64) -> Content {
+        let refusal = match cause {
+            Cause::Content(error) => {
+                if self.shared.spent_keys.failed(new.client, &new.key) {
+                    self.drop_key(new).await;
+                }
+                Refusal::Crypto(error)
+            }
+            cause => failed(&cause),
+        };
+        Content::Refused { refusal, unread }
+    }
+
+    /// The key is known to be spent; a restart must not forget that.
+    async fn drop_key(&self, new: &NewFile) {
+        let client = new.client;
+        warn!(%client, tries = TRIES, "content did not decrypt again and again: the key is dropped");
+        let forgotten = self.shared.store.forget_aes_key(client, new.key.clone());
+        if let Err(error) = forgotten.await {
+            let _ = failed(&error);
+        }
     }
 
     /// Makes a version of plaintext that is complete and durable.
@@ -395,8 +315,10 @@ impl<S: Store> Connection<S> {
             digest: plaintext.digest,
             version: self.version(),
         };
+        let start = Instant::now();
         let refusal = match self.shared.store.received(client, upload).await {
             Ok(Some(VersionId(number))) => {
+                metrics::received(size, start.elapsed());
                 let file = Shown(new.file_name.as_str());
                 info!(%client, %file, size, cksum, "file received");
                 self.shared.tell(|| Told::Received {
@@ -424,12 +346,17 @@ impl<S: Store> Connection<S> {
     }
 }
 
-fn refused(cause: Cause, unread: u64) -> Content {
-    let refusal = match cause {
-        Cause::Content(error) => Refusal::Crypto(error),
-        cause => failed(&cause),
-    };
-    Content::Refused { refusal, unread }
+/// The peer learns that it is refused, the operator which limit it was.
+fn over(limit: &Exceeded) -> Refusal {
+    warn!(limit = limit.slug(), "over a limit: {limit}");
+    metrics::over_limit(limit.slug());
+    Refusal::Limit
+}
+
+fn exceeded(client: ClientId, limit: &Exceeded) -> Refusal {
+    warn!(%client, limit = limit.slug(), "over a limit: {limit}");
+    metrics::over_limit(limit.slug());
+    Refusal::Limit
 }
 
 /// The peer learns that it is refused, the operator why.

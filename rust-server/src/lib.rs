@@ -10,6 +10,8 @@
 //!     dialect: backup_protocol::Dialect::default().into(),
 //!     store: StoreOptions::default(),
 //!     limits: Limits::default(),
+//!     tls: None,
+//!     metrics_of_clients: false,
 //! })
 //! .await?;
 //! println!("listening on {}", server.local_addr());
@@ -25,17 +27,24 @@ mod config;
 mod connection;
 mod dialect;
 mod event;
+mod limits;
 mod listen;
+mod metrics;
 mod platform;
 mod server;
+mod socket;
 pub mod store;
 mod stream;
 mod text;
+mod tls;
 mod upload;
 
-pub use config::{Config, Limits, PortInfoError, read_port_info};
+pub use crate::metrics::{MetricsError, serve_metrics};
+pub use config::{Config, PortInfoError, read_port_info};
 pub use dialect::DialectChoice;
 pub use event::Event;
+pub use limits::{Exceeded, Limits};
 pub use platform::{raise_file_limit, stop_signal};
 pub use server::{ServeError, Server};
 pub use text::Shown;
+pub use tls::{TlsConfig, TlsError};

@@ -6,6 +6,7 @@ mod logging;
 mod output;
 mod verbs;
 
+use std::env;
 use std::error::Error;
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -20,7 +21,7 @@ use crate::output::{Failure, advice_on, complain};
 fn main() -> Exit {
     #[cfg(feature = "failpoints")]
     let _scenario = fail::FailScenario::setup();
-    let words: Vec<OsString> = std::env::args_os().collect();
+    let words: Vec<OsString> = env::args_os().collect();
     let as_json = words.iter().any(|word| word == "--json");
     let line = match args::read(&words) {
         Ok(line) => line,
@@ -67,7 +68,7 @@ fn run(serve: Serve, warnings: &[String]) -> Exit {
     }
     let resolved = match serve.resolve() {
         Ok(resolved) => resolved,
-        Err(error) => return failed(Exit::Usage, &error, "put a port into it, or use --listen"),
+        Err(error) => return failed(Exit::Usage, &error, error.advice()),
     };
     backup_server::raise_file_limit();
     let runtime = match tokio::runtime::Builder::new_multi_thread()
@@ -84,9 +85,10 @@ async fn serve_until_stopped(
     Resolved {
         config,
         listen_from,
+        metrics,
     }: Resolved,
 ) -> Exit {
-    if listen_from == ListenFrom::Dialect {
+    if listen_from == ListenFrom::Dialect && env::var_os("LISTEN_FDS").is_none() {
         let port = config.dialect.default_port();
         warn!("no port.info in this folder: using port {port}");
     }
@@ -94,14 +96,40 @@ async fn serve_until_stopped(
         Ok(stop) => stop,
         Err(error) => return failed(Exit::Failure, &error, "signals cannot be listened for"),
     };
+    if let Some(address) = metrics
+        && let Err(error) = backup_server::serve_metrics(address)
+    {
+        return failed(
+            Exit::CannotListen,
+            &error,
+            "choose another address with --metrics",
+        );
+    }
     let (data, dialect) = (config.data.clone(), config.dialect.to_string());
-    let server = match Server::bind(config).await {
+    // systemd has bound the port, and starts us with the first connection (sd_listen_fds(3)).
+    let server = match listenfd::ListenFd::from_env().take_tcp_listener(0) {
+        Ok(None) => Server::bind(config).await,
+        Ok(Some(listener)) => {
+            info!("on the socket that was passed, in place of --listen");
+            Server::bind_to(listener, config).await
+        }
+        Err(error) => {
+            let advice =
+                "ListenStream= of the socket unit is to be a port, or an address and a port";
+            return failed(Exit::CannotListen, &error, advice);
+        }
+    };
+    let server = match server {
         Ok(server) => server,
         Err(error) => return cannot_start(&error),
     };
     info!(address = %server.local_addr(), dialect, data = %data.display(), "serving");
     let mut stdout = io::stdout();
-    let line = writeln!(stdout, "listening on {}", server.local_addr());
+    let mut line = writeln!(stdout, "listening on {}", server.local_addr());
+    if let Some(address) = server.tls_addr() {
+        info!(%address, "serving TLS");
+        line = line.and_then(|()| writeln!(stdout, "listening on {address} with TLS"));
+    }
     if let Err(error) = line.and_then(|()| stdout.flush()) {
         warn!(%error, "nobody reads standard output");
     }
@@ -122,6 +150,10 @@ fn cannot_start(error: &ServeError) -> Exit {
             },
         ),
         ServeError::Store(error) => (Exit::Data, advice_on(error)),
+        ServeError::Tls(_) => (
+            Exit::Usage,
+            "check --tls-cert, --tls-key and --tls-client-ca",
+        ),
         _ => (Exit::Failure, "see the log"),
     };
     failed(exit, error, advice)

@@ -70,12 +70,21 @@ pub(crate) fn is_same_file(a: &Path, b: &Path) -> bool {
     }
 }
 
-/// Bytes that this account may still write to the disk of a folder, where the system says so.
+/// Makes the names in a folder durable, where folders can be opened.
+pub(crate) fn sync_dir(path: &Path) -> io::Result<()> {
+    if cfg!(unix) {
+        File::open(path)?.sync_all()
+    } else {
+        Ok(())
+    }
+}
+
+/// Bytes that this account may still write on the disk of a folder, where the system tells.
 pub(crate) fn free_space(folder: &Path) -> Option<u64> {
     #[cfg(unix)]
     {
-        let found = rustix::fs::statvfs(folder).ok()?;
-        found.f_bavail.checked_mul(found.f_frsize)
+        let disk = rustix::fs::statvfs(folder).ok()?;
+        Some(disk.f_bavail.saturating_mul(disk.f_frsize))
     }
     #[cfg(not(unix))]
     {
@@ -84,13 +93,15 @@ pub(crate) fn free_space(folder: &Path) -> Option<u64> {
     }
 }
 
-/// Makes the names in a folder durable, where folders can be opened.
-pub(crate) fn sync_dir(path: &Path) -> io::Result<()> {
-    if cfg!(unix) {
-        File::open(path)?.sync_all()
-    } else {
-        Ok(())
+/// How many files the process may open, where the system has such a limit.
+pub(crate) fn file_limit() -> Option<u64> {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, getrlimit};
+        Some(getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX))
     }
+    #[cfg(not(unix))]
+    None
 }
 
 /// Lets the process open as many files as the system allows it to: an upload takes two, and the

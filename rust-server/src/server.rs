@@ -1,5 +1,6 @@
 //! Accepting connections until told to stop.
 
+use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -7,20 +8,26 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::{Instrument, debug, error, info, info_span, warn};
 
 use crate::config::Config;
-use crate::connection::{Connection, Shared};
+use crate::connection::{Connection, Peer, Shared};
 use crate::event::Event;
+use crate::limits::{Quiet, Seats, Taken};
 use crate::listen::{accept, listen};
+use crate::metrics;
+use crate::platform;
+use crate::socket::Socket;
 use crate::store::{DiskStore, StoreError};
+use crate::tls::{Tls, TlsError};
 
 /// A server that is ready to accept.
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
+    tls: Option<(TcpListener, SocketAddr, Tls)>,
     shared: Arc<Shared<DiskStore>>,
 }
 
@@ -36,6 +43,9 @@ pub enum ServeError {
         /// Why not.
         source: io::Error,
     },
+    /// TLS cannot be spoken with what is given for it.
+    #[error("cannot speak TLS")]
+    Tls(#[from] TlsError),
     /// The data folder cannot be had.
     #[error("cannot use the data folder")]
     Store(#[from] StoreError),
@@ -50,20 +60,54 @@ impl Server {
     /// [`ServeError`] if one of the two cannot be had. A busy port is found before the data folder is
     /// touched.
     pub async fn bind(config: Config) -> Result<Self, ServeError> {
-        let failed = |source| ServeError::Listen {
-            address: config.listen.clone(),
+        let (listener, address) = bound(&config.listen).await?;
+        Self::on(listener, address, config).await
+    }
+
+    /// The same on a socket that listens already, such as one of a service manager; `listen` of the
+    /// configuration is not used.
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError`] if the socket is of no use, or as for [`bind`](Self::bind).
+    pub async fn bind_to(
+        listener: std::net::TcpListener,
+        config: Config,
+    ) -> Result<Self, ServeError> {
+        let taken = (|| {
+            let address = listener.local_addr()?;
+            listener.set_nonblocking(true)?;
+            Ok((TcpListener::from_std(listener)?, address))
+        })();
+        let (listener, address) = taken.map_err(|source| ServeError::Listen {
+            address: "the socket that was passed".to_owned(),
             source,
+        })?;
+        Self::on(listener, address, config).await
+    }
+
+    async fn on(
+        listener: TcpListener,
+        address: SocketAddr,
+        config: Config,
+    ) -> Result<Self, ServeError> {
+        let tls = match &config.tls {
+            None => None,
+            Some(tls) => {
+                let speaks = Tls::new(tls)?;
+                let (listener, address) = bound(&tls.listen).await?;
+                Some((listener, address, speaks))
+            }
         };
-        let listener = listen(&config.listen).await.map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
         let data = config.data.clone();
-        let durability = config.store.durability;
-        let store = tokio::task::spawn_blocking(move || DiskStore::open(&data, durability))
+        let options = config.store.clone();
+        let store = tokio::task::spawn_blocking(move || DiskStore::open(&data, &options))
             .await
             .map_err(|_| StoreError::Closed)??;
         Ok(Self {
             listener,
             address,
+            tls,
             shared: Arc::new(Shared::new(config, store)),
         })
     }
@@ -84,15 +128,29 @@ impl Server {
         self
     }
 
+    /// Where clients connect to that speak TLS.
+    #[must_use]
+    pub fn tls_addr(&self) -> Option<SocketAddr> {
+        self.tls.as_ref().map(|&(_, address, _)| address)
+    }
+
     /// Serves until `shutdown` completes, then lets requests under way finish within the grace of
     /// the limits. When this returns, everything that was answered is on disk and the data folder
     /// is free.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let Self {
-            listener, shared, ..
+            listener,
+            tls,
+            shared,
+            ..
         } = self;
         let limits = shared.config.limits.clone();
-        let slots = Arc::new(Semaphore::new(limits.max_connections));
+        let most = limits.connections(platform::file_limit());
+        let seats = Seats::new(most, limits.connections_per_address(most));
+        debug!(connections = most, "at most");
+        let too_many = Quiet::new();
+        // Accepted, and without a seat so far.
+        let mut waits: Option<Accepted> = None;
         let (stop, stopped) = watch::channel(false);
         let mut connections = JoinSet::new();
         let pruning = tokio::spawn(prune(Arc::clone(&shared)));
@@ -103,20 +161,43 @@ impl Server {
                 Some(ended) = connections.join_next(), if !connections.is_empty() => {
                     log_panic(ended);
                 }
-                (slot, (stream, peer)) = next(&listener, &slots) => {
-                    let connection = Connection::new(Arc::clone(&shared), stopped.clone());
-                    let shared = Arc::clone(&shared);
+                accepted = accept(&listener), if waits.is_none() => {
+                    waits = Some((accepted, None));
+                }
+                accepted = accept_tls(&tls), if waits.is_none() => waits = Some(accepted),
+                taken = seat(&seats, &waits), if waits.is_some() => {
+                    let Some(((stream, peer), tls)) = waits.take() else { continue };
+                    let seat = match taken {
+                        Taken::Seat(seat) => seat,
+                        Taken::TooMany => {
+                            metrics::turned_away();
+                            if let Some(silent) = too_many.speak() {
+                                let address = peer.ip();
+                                warn!(%address, silent, "closed: too many connections from this address");
+                            }
+                            continue;
+                        }
+                    };
+                    // A response is one write, and the peer waits for it.
+                    let _ = stream.set_nodelay(true);
+                    let (shared, stopped) = (Arc::clone(&shared), stopped.clone());
                     let serve = async move {
+                        let _open = metrics::Open::new(tls.is_some());
+                        let patience = shared.config.limits.request_timeout;
+                        let (socket, certified) = match handshake(stream, tls, patience).await {
+                            Ok(ready) => ready,
+                            Err(error) => return info!(reason = %error, "no TLS"),
+                        };
+                        let who = Peer { address: peer.ip(), seat, certified };
                         shared.tell(|| Event::Connected { peer });
-                        connection.serve(stream).await;
+                        Connection::new(Arc::clone(&shared), stopped, who).serve(socket).await;
                         shared.tell(|| Event::Closed { peer });
-                        drop(slot);
                     };
                     connections.spawn(serve.instrument(info_span!("connection", %peer)));
                 }
             }
         }
-        drop(listener);
+        drop((listener, tls));
         pruning.abort();
         // It ends at once, and with it its hold on the store.
         let _ = pruning.await;
@@ -167,14 +248,45 @@ async fn prune(shared: Arc<Shared<DiskStore>>) {
     }
 }
 
-/// The next connection, once there is a slot for it.
-async fn next(
-    listener: &TcpListener,
-    slots: &Arc<Semaphore>,
-) -> (Option<OwnedSemaphorePermit>, (TcpStream, SocketAddr)) {
-    // The semaphore is never closed.
-    let slot = Arc::clone(slots).acquire_owned().await.ok();
-    (slot, accept(listener).await)
+async fn bound(address: &str) -> Result<(TcpListener, SocketAddr), ServeError> {
+    let failed = |source| ServeError::Listen {
+        address: address.to_owned(),
+        source,
+    };
+    let listener = listen(address).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address))
+}
+
+/// A connection, and what it has to speak first.
+type Accepted = ((TcpStream, SocketAddr), Option<Tls>);
+
+async fn accept_tls(tls: &Option<(TcpListener, SocketAddr, Tls)>) -> Accepted {
+    match tls {
+        Some((listener, _, tls)) => (accept(listener).await, Some(tls.clone())),
+        None => pending().await,
+    }
+}
+
+/// A seat for the connection that waits.
+async fn seat(seats: &Arc<Seats>, waits: &Option<Accepted>) -> Taken {
+    match waits {
+        Some(((_, peer), _)) => seats.take(peer.ip()).await,
+        None => pending().await,
+    }
+}
+
+/// What the connection is read from, and whom its certificate names.
+async fn handshake(
+    stream: TcpStream,
+    tls: Option<Tls>,
+    patience: Duration,
+) -> io::Result<(Socket, Option<String>)> {
+    let Some(tls) = tls else {
+        return Ok((Socket::Plain(stream), None));
+    };
+    let (stream, name) = tls.accept(stream, patience).await?;
+    Ok((Socket::Tls(stream), name))
 }
 
 fn log_panic(ended: Result<(), tokio::task::JoinError>) {

@@ -3,8 +3,10 @@
 use std::io;
 use std::time::Duration;
 
+use crate::limits::Limits;
+use crate::socket::Socket;
+
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 
 /// Holds headers, fixed fields and small packets; larger reads go past it.
@@ -18,18 +20,38 @@ const DRAIN_SIZE: u64 = 1 << 20;
 
 /// One connection.
 pub(crate) struct Stream {
-    inner: BufReader<TcpStream>,
+    inner: BufReader<Socket>,
+    /// Every single read and write may take so long.
     idle: Duration,
+    /// And a small message as a whole.
+    message: Duration,
+    pace: Pace,
+}
+
+/// How fast content comes.
+struct Pace {
+    /// Content is looked at once so much time was spent waiting for it: that the server itself is slow
+    /// is no fault of the peer.
+    span: Duration,
+    /// Bytes that it must have brought by then.
+    least: u64,
+    waited: Duration,
+    brought: u64,
 }
 
 impl Stream {
-    /// Every single read and write may take `idle`.
-    pub(crate) fn new(stream: TcpStream, idle: Duration) -> Self {
-        // A response is one write, and the peer waits for it.
-        let _ = stream.set_nodelay(true);
+    pub(crate) fn new(socket: Socket, limits: &Limits) -> Self {
+        let seconds = limits.request_timeout.as_secs();
         Self {
-            inner: BufReader::with_capacity(BUFFER, stream),
-            idle,
+            inner: BufReader::with_capacity(BUFFER, socket),
+            idle: limits.idle_timeout,
+            message: limits.request_timeout,
+            pace: Pace {
+                span: limits.request_timeout,
+                least: limits.min_rate.saturating_mul(seconds),
+                waited: Duration::ZERO,
+                brought: 0,
+            },
         }
     }
 
@@ -40,17 +62,32 @@ impl Stream {
         Ok(!bytes.is_empty())
     }
 
-    /// Fills `buffer`.
+    /// Fills `buffer` with a header, or with the fixed fields of a request, which have to come as one:
+    /// a byte now and then does not extend the time.
     ///
     /// # Errors
     ///
-    /// `UnexpectedEof` if the stream ends first, `TimedOut` if it is silent for too long.
+    /// `UnexpectedEof` if the stream ends first, `TimedOut` if it takes too long.
+    pub(crate) async fn read_message(&mut self, buffer: &mut [u8]) -> io::Result<()> {
+        match timeout(self.message, self.inner.read_exact(buffer)).await {
+            Ok(read) => read.map(drop),
+            Err(_) => Err(too_slow("a request took longer than --request-timeout")),
+        }
+    }
+
+    /// Fills `buffer` with content.
+    ///
+    /// # Errors
+    ///
+    /// `UnexpectedEof` if the stream ends first, `TimedOut` if it is silent for too long, or slower than
+    /// a peer may be.
     pub(crate) async fn read_exact(&mut self, buffer: &mut [u8]) -> io::Result<()> {
         let mut rest = buffer;
         while !rest.is_empty() {
-            match timeout(self.idle, self.inner.read(rest)).await?? {
+            let reading = self.inner.read(rest);
+            match self.pace.awaits(self.idle, reading, |read| *read).await? {
                 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-                read => rest = &mut rest[read..],
+                read => rest = rest.get_mut(read..).unwrap_or_default(),
             }
         }
         Ok(())
@@ -63,7 +100,11 @@ impl Stream {
     /// As [`read_exact`](Self::read_exact).
     pub(crate) async fn discard(&mut self, mut size: u64) -> io::Result<()> {
         while size > 0 {
-            let bytes = timeout(self.idle, self.inner.fill_buf()).await??;
+            let filling = self.inner.fill_buf();
+            let bytes = self
+                .pace
+                .awaits(self.idle, filling, |bytes| bytes.len())
+                .await?;
             if bytes.is_empty() {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
@@ -80,7 +121,12 @@ impl Stream {
     ///
     /// The peer is gone, or does not take it.
     pub(crate) async fn send(&mut self, message: &[u8]) -> io::Result<()> {
-        timeout(self.idle, self.inner.write_all(message)).await?
+        let sent = async {
+            self.inner.write_all(message).await?;
+            // What TLS has made of it, too.
+            self.inner.flush().await
+        };
+        timeout(self.idle, sent).await?
     }
 
     /// Ends the sending side, and closes once the peer has done so too or the patience for it is
@@ -103,4 +149,40 @@ impl Stream {
             left = left.saturating_sub(taken as u64);
         }
     }
+}
+
+impl Pace {
+    /// What `reading` reads, unless the peer is too slow.
+    async fn awaits<T>(
+        &mut self,
+        idle: Duration,
+        reading: impl Future<Output = io::Result<T>>,
+        size: impl FnOnce(&T) -> usize,
+    ) -> io::Result<T> {
+        if self.least == 0 {
+            return timeout(idle, reading).await?;
+        }
+        let start = Instant::now();
+        let left = self.span.saturating_sub(self.waited);
+        // A silence that is longer than the rest of the span is a rate of nothing.
+        let late = self.brought < self.least;
+        let patience = if late { left.min(idle) } else { idle };
+        let Ok(read) = timeout(patience, reading).await else {
+            return Err(too_slow("content came slower than --min-rate"));
+        };
+        let read = read?;
+        self.waited = self.waited.saturating_add(start.elapsed());
+        self.brought = self.brought.saturating_add(size(&read) as u64);
+        if self.waited >= self.span {
+            if self.brought < self.least {
+                return Err(too_slow("content came slower than --min-rate"));
+            }
+            (self.waited, self.brought) = (Duration::ZERO, 0);
+        }
+        Ok(read)
+    }
+}
+
+fn too_slow(what: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, what)
 }

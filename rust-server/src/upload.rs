@@ -1,7 +1,8 @@
 //! The content of one file: from the connection to durable plaintext.
 //!
 //! While the disk takes one buffer, the next one fills from the connection, and then they are
-//! swapped: an upload never holds more than two buffers and their plaintext, whatever its size. Each
+//! swapped: an upload never holds more than two buffers, whatever its size. Content is decrypted and
+//! summed where it is, while it is in the cache, and written from there. Each
 //! buffer is a blocking job of its own, so that a client that sends slowly holds no thread. Packets
 //! fill the buffers as if they were one message.
 
@@ -9,7 +10,7 @@ use std::io;
 use std::sync::Arc;
 
 use backup_protocol::cksum::FileCksum;
-use backup_protocol::crypto::{AesKey, CryptoError, Decryptor};
+use backup_protocol::crypto::{AesKey, CryptoError, Decryptor, HEADROOM};
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::store::{Incoming, Store, StoreError};
@@ -54,7 +55,7 @@ pub(crate) enum Cause {
 
 /// A file on its way in, in one packet or many.
 pub(crate) struct Upload<S: Store> {
-    /// Content that the disk has not taken yet, in its first `filled` bytes.
+    /// Content that the disk has not taken yet: `filled` bytes, behind the headroom that decryption in place wants.
     filling: Vec<u8>,
     filled: usize,
     capacity: usize,
@@ -91,14 +92,13 @@ impl<S: Store> Upload<S> {
             }
             let room = self.capacity - self.filled;
             let next = usize::try_from(unread).unwrap_or(usize::MAX).min(room);
-            let end = self.filled + next;
+            let start = HEADROOM + self.filled;
+            let end = start + next;
             if self.filling.len() < end {
                 self.filling.resize(end, 0);
             }
-            stream
-                .read_exact(&mut self.filling[self.filled..end])
-                .await?;
-            self.filled = end;
+            stream.read_exact(&mut self.filling[start..end]).await?;
+            self.filled += next;
             unread -= next as u64;
         }
         Ok(Ok(()))
@@ -107,11 +107,11 @@ impl<S: Store> Upload<S> {
     /// Gives the full buffer to a thread that works, once the one before is done with.
     async fn hand_over(&mut self) -> Result<(), Cause> {
         let (mut job, spare) = self.worker.finish().await?;
-        let full = std::mem::replace(&mut self.filling, spare);
+        let mut full = std::mem::replace(&mut self.filling, spare);
         let filled = std::mem::take(&mut self.filled);
         self.capacity = BUFFER.min(self.capacity * 4);
         self.worker = Worker::Busy(spawn_blocking(move || {
-            job.take(&full[..filled])?;
+            job.take(&mut full, filled)?;
             Ok((job, full))
         }));
         Ok(())
@@ -121,7 +121,7 @@ impl<S: Store> Upload<S> {
     pub(crate) async fn finish(mut self) -> Result<Plaintext<S::Incoming>, Cause> {
         let (mut job, _) = self.worker.finish().await?;
         let done = spawn_blocking(move || {
-            job.take(&self.filling[..self.filled])?;
+            job.take(&mut self.filling, self.filled)?;
             job.finish()
         });
         done.await.unwrap_or(Err(Cause::Panic))
@@ -160,7 +160,6 @@ struct Job<S: Store> {
     /// Created with the first plaintext.
     incoming: Option<S::Incoming>,
     decryptor: Decryptor,
-    plain: Vec<u8>,
     cksum: FileCksum,
     digest: blake3::Hasher,
 }
@@ -171,36 +170,31 @@ impl<S: Store> Job<S> {
             store,
             incoming: None,
             decryptor: Decryptor::new(key),
-            plain: Vec::new(),
             cksum,
             digest: blake3::Hasher::new(),
         }
     }
 
-    fn take(&mut self, content: &[u8]) -> Result<(), Cause> {
-        self.plain.clear();
-        self.cksum.content(content);
-        self.decryptor.update(content, &mut self.plain);
+    /// Takes the first `filled` bytes of content in `buffer`: whole blocks, since that is what buffers hold and content is.
+    fn take(&mut self, buffer: &mut Vec<u8>, filled: usize) -> Result<(), Cause> {
+        buffer.resize(HEADROOM + filled, 0);
+        self.cksum.content(&buffer[HEADROOM..]);
+        let plain = self.decryptor.update_in_place(buffer);
         let incoming = match &mut self.incoming {
             Some(incoming) => incoming,
             none => none.insert(self.store.incoming()?),
         };
-        append(incoming, &self.plain, &mut self.cksum, &mut self.digest)
+        append(incoming, plain, &mut self.cksum, &mut self.digest)
     }
 
     fn finish(mut self) -> Result<Plaintext<S::Incoming>, Cause> {
-        self.plain.clear();
-        self.decryptor.finish(&mut self.plain)?;
+        let mut last = Vec::new();
+        self.decryptor.finish(&mut last)?;
         let mut incoming = match self.incoming {
             Some(incoming) => incoming,
             None => self.store.incoming()?,
         };
-        append(
-            &mut incoming,
-            &self.plain,
-            &mut self.cksum,
-            &mut self.digest,
-        )?;
+        append(&mut incoming, &last, &mut self.cksum, &mut self.digest)?;
         incoming.sync()?;
         let size = self.cksum.plain_size();
         Ok(Plaintext {

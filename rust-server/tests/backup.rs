@@ -278,10 +278,12 @@ fn a_silent_connection_is_closed() {
 }
 
 #[test]
-fn connections_over_the_limit_wait() {
+fn connections_over_the_limit_wait_while_nobody_is_idle() {
     let data = Data::new();
     let server = Server::start(data.path(), &Dialect::all()[0], &["--max-connections", "1"]);
-    let first = Client::ready(&server, "alice");
+    let mut first = Client::ready(&server, "alice");
+    // Of the next request one byte has come.
+    first.write(&[0]);
     let mut second = server.connect();
     let register = second.encode(&Request::Register(Register { name: name("bob") }));
     second.write(&register);

@@ -352,7 +352,8 @@ fn a_stop_waits_for_the_verdict_on_what_was_received() {
 fn outlives_a_lack_of_descriptors() {
     let folder = Data::new();
     let mut command = Command::new("sh");
-    let script = r#"ulimit -n 40 && exec "$0" serve --listen 127.0.0.1:0 --data data"#;
+    let script = r#"ulimit -n 40 && exec "$0" serve --listen 127.0.0.1:0 --data data \
+                    --max-connections 1000"#;
     command
         .current_dir(folder.path())
         .args(["-c", script, PROGRAM]);

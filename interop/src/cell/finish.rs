@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::busy::Waited;
 use crate::cell::{Cell, Finished, Stop};
 use crate::info_file::InfoFile;
 use crate::judge::{self, Case, Judgement, State, Whose};
@@ -14,8 +15,12 @@ use crate::store::{self, Store};
 impl Cell {
     /// Stops the server, judges everything that passed, and looks at the server's folder.
     pub(crate) fn finish(mut self, stop: Option<Stop>) -> Finished {
-        let idle = self.tap.wait_idle();
-        let mut stop = stop;
+        let waited = self.tap.wait_idle();
+        let mut stop = match waited {
+            // Whatever the peers seem to have done, it may be the tap's fault.
+            Waited::Panicked => Some(Stop::Ours("the tap panicked".into())),
+            Waited::Idle | Waited::TooLong => stop,
+        };
         if let Some(server) = &self.server
             && let Some(status) = server.ended()
         {
@@ -26,7 +31,7 @@ impl Cell {
         // Before the server is told to stop: its end is then nobody's fault.
         let recording = self.tap.take_recording();
         let flipped = self.setting.flip.is_none() || self.tap.flipped();
-        if idle {
+        if waited == Waited::Idle {
             let stopped = self.stop_server().err();
             stop = stop.or(stopped);
         } else {

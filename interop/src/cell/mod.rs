@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::busy::Waited;
 use crate::dialect::Dialect;
 use crate::frame::Id;
 use crate::info_file::InfoFile;
@@ -426,9 +427,11 @@ impl Cell {
 
     /// Waits until no connection moves any more.
     pub(crate) fn settle(&mut self) -> Step {
-        // What did not settle shows in the judgement.
-        self.tap.wait_idle();
-        Ok(())
+        match self.tap.wait_idle() {
+            // What did not settle shows in the judgement.
+            Waited::Idle | Waited::TooLong => Ok(()),
+            Waited::Panicked => Err(Stop::Ours("the tap panicked".into())),
+        }
     }
 
     /// Puts down what is wrong besides the bytes; the scenario may end with the value or go on.

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 
 use crate::cli::places::{peers_folder, places};
 use crate::cli::{Complaint, Exit, interrupt_on_signals};
@@ -35,15 +35,11 @@ pub(super) struct Arguments {
 
 /// Which client it is.
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("subject").required(true).args(["cmd", "peer"])))]
 struct SubjectArguments {
     /// A command that starts the client; it runs in a fresh folder with `transfer.info` in it. `{host}` `{port}`
     /// `{name}` `{file}` `{work}` stand for what it has to know; words that name a file become absolute
-    #[arg(
-        long,
-        value_name = "COMMAND",
-        required_unless_present = "peer",
-        conflicts_with = "peer"
-    )]
+    #[arg(long, value_name = "COMMAND")]
     cmd: Option<String>,
     /// Copy the files that the command names into that folder, for a client that looks for its files beside its
     /// executable [default: where the command is a path and nothing else]

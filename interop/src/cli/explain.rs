@@ -1,6 +1,6 @@
 //! `backup-interop explain`: one case or scenario in full.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use clap::Args;
 
@@ -8,10 +8,11 @@ use crate::cli::{Complaint, Exit};
 use crate::examine::cases;
 use crate::glob::Glob;
 use crate::scenarios;
+use crate::stdout::Stdout;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Id of a case or a scenario; `*` stands for anything
+    /// Id of a case or a scenario, with or without its role; `*` stands for anything
     #[arg(value_name = "CASE", required = true)]
     cases: Vec<String>,
 }
@@ -22,7 +23,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Complaint> {
         let before = text.len();
         let glob = Glob::new(pattern);
         let cases = cases::tables().into_iter().flat_map(|(_, cases)| cases);
-        for about in cases.filter(|about| glob.matches(about.id)) {
+        for about in cases.filter(|about| glob.matches_id(about.id)) {
             text.push_str(&format!(
                 "{}\n  section   PROTOCOL.md {}\n  level     {}\n  does      {}\n  expects   {}\n",
                 about.id,
@@ -33,7 +34,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Complaint> {
             ));
             text.push_str(&format!("  alone     {}\n\n", cases::alone(&about)));
         }
-        for scenario in scenarios::all().filter(|scenario| glob.matches(scenario.id)) {
+        for scenario in scenarios::all().filter(|scenario| glob.matches_id(scenario.id)) {
             text.push_str(&format!(
                 "{}\n  section   PROTOCOL.md {}\n  does      {}\n  expects   both sides do as PROTOCOL.md says\n  \
                  alone     backup-interop matrix --scenario {}\n\n",
@@ -46,9 +47,6 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Complaint> {
             )));
         }
     }
-    io::stdout()
-        .lock()
-        .write_all(text.as_bytes())
-        .map_err(Complaint::ours)?;
+    Stdout.write_all(text.as_bytes()).map_err(Complaint::ours)?;
     Ok(Exit::Passed)
 }

@@ -1,7 +1,7 @@
 //! `backup-interop list`: what there is to name on the command line.
 
-use std::io::{self, Write};
-use std::path::PathBuf;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -11,6 +11,7 @@ use crate::dialect::Dialect;
 use crate::examine::cases;
 use crate::peer::Peer;
 use crate::scenarios::{self, Scenario};
+use crate::stdout::Stdout;
 use crate::tap::Flip;
 
 #[derive(Debug, Args)]
@@ -26,14 +27,11 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Complaint> {
     if arguments.markdown {
         let text = cases::markdown();
-        io::stdout()
-            .lock()
-            .write_all(text.as_bytes())
-            .map_err(Complaint::ours)?;
+        Stdout.write_all(text.as_bytes()).map_err(Complaint::ours)?;
         return Ok(Exit::Passed);
     }
-    let folder = peers_folder(arguments.peers.as_deref())?;
-    let mut out = io::stdout().lock();
+    let peers = peers(arguments.peers.as_deref())?;
+    let mut out = Stdout;
     let mut line = |text: String| writeln!(out, "{text}").map_err(Complaint::ours);
     for (role, cases) in cases::tables() {
         line(format!(
@@ -66,8 +64,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Complaint> {
         } = scenario;
         line(format!("  {id:36} {section:>5}  {title}{needs}"))?;
     }
-    line("Peers".into())?;
-    for peer in Peer::read_folder(&folder)? {
+    line("Peers, for matrix and --peer".into())?;
+    if peers.is_empty() {
+        line("  none: there is no interop/peers above this folder; --peers names another".into())?;
+    }
+    for peer in peers {
         line(format!(
             "  {:16} {:6}  {}",
             peer.name,
@@ -85,4 +86,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Complaint> {
     }
     line(format!("Fields for --flip\n  {}", Flip::fields()))?;
     Ok(Exit::Passed)
+}
+
+/// The peers of the folder that was told, or of the one above; none where there is none.
+fn peers(told: Option<&Path>) -> Result<Vec<Peer>, Complaint> {
+    match (told, peers_folder(told)) {
+        (None, Err(_)) => Ok(Vec::new()),
+        (_, folder) => Ok(Peer::read_folder(&folder?)?),
+    }
 }

@@ -18,6 +18,7 @@ use crate::peer::{Peer, PeerError, Role};
 use crate::process;
 use crate::report::{self, Counts, Format, Wanted, cells};
 use crate::scenarios::{self, Scenario};
+use crate::stdout::Stdout;
 use crate::tap::Flip;
 
 #[derive(Debug, Args)]
@@ -139,14 +140,14 @@ fn play_all(plan: &Plan, json: Json, reports: &[Wanted]) -> Result<Exit, Complai
     interrupt_on_signals()?;
     let run = matrix::run(plan);
     match json {
-        Json::Stdout => report::write(io::stdout().lock(), &run).map_err(Complaint::ours)?,
+        Json::Stdout => report::write(Stdout, &run).map_err(Complaint::ours)?,
         other => {
             if let Json::File(path) = other {
                 let fault = |e: io::Error| Complaint::ours(format!("{}: {e}", path.display()));
                 let file = File::create(&path).map_err(fault)?;
                 report::write(io::BufWriter::new(file), &run).map_err(fault)?;
             }
-            report::print(io::stdout().lock(), &run).map_err(Complaint::ours)?;
+            report::print(Stdout, &run).map_err(Complaint::ours)?;
         }
     }
     let counts = Counts::of(&run);
@@ -197,9 +198,7 @@ fn select(peers: &[Peer], role: Role, names: &[String]) -> Result<Vec<Peer>, Com
 /// before anything is started.
 fn select_scenarios(patterns: &[String]) -> Result<Vec<&'static Scenario>, Complaint> {
     let globs: Vec<_> = patterns.iter().map(|pattern| Glob::new(pattern)).collect();
-    let matches = |glob: &Glob, scenario: &Scenario| {
-        glob.matches(scenario.id) || glob.matches(scenario.short())
-    };
+    let matches = |glob: &Glob, scenario: &Scenario| glob.matches_id(scenario.id);
     for (glob, pattern) in globs.iter().zip(patterns) {
         if !scenarios::all().any(|scenario| matches(glob, scenario)) {
             return Err(Complaint::usage(format!("no scenario matches '{pattern}'")));

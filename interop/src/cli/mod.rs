@@ -11,12 +11,13 @@ mod report;
 mod server;
 mod vectors;
 
+use std::ffi::c_int;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::thread;
 
 use clap::{Parser, Subcommand};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGPIPE, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::peer::PeerError;
@@ -41,7 +42,7 @@ pub enum Exit {
     Ours = 5,
     /// A case passed that the file of expected failures says to fail.
     UnexpectedPass = 6,
-    /// Interrupted by a signal.
+    /// Interrupted by a signal, or by the end of whoever read the output.
     Interrupted = 130,
 }
 
@@ -54,9 +55,9 @@ Exit codes:
     4  no case or cell ran
     5  the harness itself is at fault
     6  a case passed that was expected to fail
-  130  interrupted";
+  130  interrupted, or nobody reads the output any more";
 
-/// Plays every backup client against every backup server and looks at every byte.
+/// Examines servers and clients of the backup protocol, one alone or every pair of them, and looks at every byte.
 #[derive(Debug, Parser)]
 #[command(version, after_help = EXIT_CODES)]
 struct Arguments {
@@ -152,9 +153,12 @@ impl From<PeerError> for Complaint {
     }
 }
 
+/// Signals that end a program; the last comes where nobody reads its output any more.
+const ENDS: [c_int; 4] = [SIGINT, SIGTERM, SIGHUP, SIGPIPE];
+
 /// Lets the signals that end a program end the run instead, so that nothing that it started is left.
 fn interrupt_on_signals() -> Result<(), Complaint> {
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(Complaint::ours)?;
+    let mut signals = Signals::new(ENDS).map_err(Complaint::ours)?;
     thread::spawn(move || {
         for _ in signals.forever() {
             process::interrupt();

@@ -13,6 +13,7 @@ use crate::dialect::Dialect;
 use crate::examine::folder;
 use crate::examine::server::ServerBench;
 use crate::examine::server::probe::{Probed, probe};
+use crate::stdout::Stdout;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -53,7 +54,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Complaint> {
         std::fs::write(path, probed.dialect.to_file())
             .map_err(|error| Complaint::ours(format!("{}: {error}", path.display())))?;
     }
-    print(&mut io::stdout().lock(), &probed).map_err(Complaint::ours)?;
+    print(&mut Stdout, &probed).map_err(Complaint::ours)?;
     Ok(if probed.fits {
         Exit::Passed
     } else {

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::cli::{Complaint, Exit};
+use crate::cli::{Complaint, ENDS, Exit};
 use crate::dialect::Dialect;
 use crate::proxy::{self, Capture, Change, Changes, Watch};
+use crate::stdout::Stdout;
 use crate::tap::{Flip, Plan, Tap};
 
 /// Longer than any run of a proxy: the tap gives up what it holds at a deadline.
@@ -21,7 +21,8 @@ const DEADLINE: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Each line has the number of the connection; > is from the client, < from the server, = and ! are the proxy's own.
-With no knob on, every byte goes on as it came. What is shown is what its sender sent, before a knob changed it.
+With no knob on, every byte goes on as it came. Each message is shown as its sender sent it; where a knob changes it, a
+line 'arrives as' shows what its receiver gets. The capture has what was sent.
 MESSAGE is a name or a number: file-received, 2103. With :N it is the Nth alone: file-received:2.")]
 pub(super) struct Arguments {
     /// Where clients connect; port 0 is a free one, and the first line says which
@@ -83,7 +84,7 @@ pub(super) fn run(arguments: Arguments) -> Result<Exit, Complaint> {
     };
     let watch = Arc::new(Watch::new(
         &dialect,
-        Box::new(io::stdout()),
+        Box::new(Stdout),
         arguments.log,
         capture,
     ));
@@ -112,7 +113,7 @@ pub(super) fn run(arguments: Arguments) -> Result<Exit, Complaint> {
         ..Plan::default()
     };
     // Before the port is open: who sees the first line may send a signal at once.
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(Complaint::ours)?;
+    let mut signals = Signals::new(ENDS).map_err(Complaint::ours)?;
     let mut tap = Tap::new(arguments.flip, Instant::now() + DEADLINE);
     tap.set_target(target);
     let door = tap

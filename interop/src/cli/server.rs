@@ -4,7 +4,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 
 use crate::cli::places::{peers_folder, places};
 use crate::cli::{Complaint, Exit, interrupt_on_signals, probe};
@@ -33,13 +33,14 @@ pub(super) struct Arguments {
 
 /// Which server it is.
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("subject").required(true).args(["addr", "cmd", "peer"])))]
 pub(super) struct SubjectArguments {
     /// A server that runs already
-    #[arg(long, value_name = "HOST:PORT", required_unless_present_any = ["cmd", "peer"], conflicts_with_all = ["cmd", "peer"])]
+    #[arg(long, value_name = "HOST:PORT")]
     addr: Option<String>,
     /// A command that starts the server; it runs in a fresh folder with `port.info` in it. `{port}` stands for the
     /// port, `{work}` for that folder; words that name a file of the present folder become absolute
-    #[arg(long, value_name = "COMMAND", conflicts_with = "peer")]
+    #[arg(long, value_name = "COMMAND")]
     cmd: Option<String>,
     /// A server of the folder of peers (docs/PEERS.md), by name
     #[arg(long, value_name = "NAME")]

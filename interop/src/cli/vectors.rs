@@ -1,11 +1,12 @@
 //! `backup-interop vectors`: the golden vectors inside this program.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
 
 use crate::cli::{Complaint, Exit};
+use crate::stdout::Stdout;
 use crate::vectors;
 
 #[derive(Debug, Args)]
@@ -24,7 +25,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Complaint> {
     let dialect = arguments.dialect.as_deref();
-    let mut out = io::stdout().lock();
+    let mut out = Stdout;
     let mut line = |text: String| writeln!(out, "{text}").map_err(Complaint::ours);
     if arguments.check {
         let counts = match vectors::check(dialect) {

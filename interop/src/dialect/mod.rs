@@ -178,17 +178,41 @@ impl Dialect {
         Ok(changed)
     }
 
-    /// Every dialect that differs from this one in a single parameter, with the modifier that makes it.
+    /// Every dialect that differs from this one in a single parameter and in what is said, with the modifier that
+    /// makes it.
     pub(crate) fn neighbours(&self) -> &[(String, Self)] {
         self.neighbours.get_or_init(|| {
             modifiers::neighbours(&self.json)
                 .into_iter()
                 .filter_map(|modifier| {
                     let changed = self.with(std::slice::from_ref(&modifier)).ok()?;
-                    Some((modifier, changed))
+                    changed.is_heard_from(self).then_some((modifier, changed))
                 })
                 .collect()
         })
+    }
+
+    /// Whether the parameter in which it differs from `other` is about anything that they say: some are about fields and
+    /// messages that not every dialect has.
+    fn is_heard_from(&self, other: &Self) -> bool {
+        let sizes = [self.size_counts, other.size_counts];
+        let echoes = self
+            .file_received_fields
+            .contains(&ReceivedField::ContentSize);
+        // A parameter, and whether it is about anything.
+        let parameters = [
+            (
+                self.packet_byte_order == other.packet_byte_order,
+                self.packets,
+            ),
+            (
+                self.size_counts == other.size_counts,
+                self.response_padding > 0 || sizes.contains(&SizeCounts::Message),
+            ),
+            (self.echoed_size == other.echoed_size, echoes),
+            (self.reconnect_key == other.reconnect_key, self.reconnects()),
+        ];
+        parameters.iter().all(|(same, heard)| *same || *heard)
     }
 
     /// Every modifier and its values, for people.

@@ -91,6 +91,32 @@ fn every_neighbour_differs_in_one_parameter() {
 }
 
 #[test]
+fn a_neighbour_says_something_else() {
+    for (dialect, modifier, is_one) in [
+        ("seed", "packet-order=big", false),
+        ("2024a", "packet-order=big", true),
+        ("seed,packets=yes", "packet-order=big", true),
+        ("seed", "size=padded", false),
+        ("seed", "size=message", true),
+        ("seed,pad=1024", "size=padded", true),
+        ("seed", "reconnect-key=same", false),
+        ("2023a", "reconnect-key=same", true),
+        ("seed", "echo=plain", true),
+        (
+            "seed,received=client_id+file_name+cksum",
+            "echo=plain",
+            false,
+        ),
+        ("seed", "key=160+162", true),
+    ] {
+        let dialect = Dialect::find(dialect).expect("a dialect");
+        let mut neighbours = dialect.neighbours().iter();
+        let found = neighbours.any(|(known, _)| known == modifier);
+        assert_eq!(found, is_one, "{dialect},{modifier}");
+    }
+}
+
+#[test]
 fn integers_stand_in_either_order() {
     assert_eq!(ByteOrder::Little.bytes_of(0x0102, 4), [2, 1, 0, 0]);
     assert_eq!(ByteOrder::Big.bytes_of(0x0102, 4), [0, 0, 1, 2]);

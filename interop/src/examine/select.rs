@@ -21,7 +21,7 @@ impl Selection {
                 .iter()
                 .map(|pattern| {
                     let glob = Glob::new(pattern);
-                    match ids.clone().any(|id| matches(&glob, id)) {
+                    match ids.clone().any(|id| glob.matches_id(id)) {
                         true => Ok(glob),
                         false => Err(format!(
                             "no case matches '{pattern}' (`backup-interop list` has them all)"
@@ -37,20 +37,14 @@ impl Selection {
     }
 
     pub(crate) fn takes(&self, id: &str) -> bool {
-        let any = |globs: &[Glob]| globs.iter().any(|glob| matches(glob, id));
+        let any = |globs: &[Glob]| globs.iter().any(|glob| glob.matches_id(id));
         (self.wanted.is_empty() || any(&self.wanted)) && !any(&self.skipped)
     }
 
     /// Whether a case is left out by name.
     pub(crate) fn skips(&self, id: &str) -> bool {
-        self.skipped.iter().any(|glob| matches(glob, id))
+        self.skipped.iter().any(|glob| glob.matches_id(id))
     }
-}
-
-/// With or without the role before the chapter.
-fn matches(glob: &Glob, id: &str) -> bool {
-    let short = id.split_once('/').map_or(id, |(_, short)| short);
-    glob.matches(id) || glob.matches(short)
 }
 
 #[cfg(test)]

@@ -34,6 +34,8 @@ pub(crate) trait Launched: Send {
     fn ended(&self) -> Option<String>;
     /// The same, once it has or at the deadline.
     fn ends_by(&self, deadline: Instant) -> Option<String>;
+    /// Waits, to the deadline at most, until it has noticed what its clients did. Of another process nobody can tell.
+    fn settles_by(&self, _deadline: Instant) {}
 }
 
 /// Where the server comes from.
@@ -114,13 +116,14 @@ impl Subject {
     pub(crate) fn take_crash(&self, unreachable: bool) -> Option<String> {
         const ABOUT_TO_END: Duration = Duration::from_secs(2);
         let mut state = self.lock();
-        let now = state
-            .running
-            .as_ref()
-            .and_then(|running| match unreachable {
-                true => running.ends_by(Instant::now() + ABOUT_TO_END),
+        let deadline = Instant::now() + ABOUT_TO_END;
+        let now = state.running.as_ref().and_then(|running| {
+            running.settles_by(deadline);
+            match unreachable {
+                true => running.ends_by(deadline),
                 false => running.ended(),
-            });
+            }
+        });
         if now.is_some() {
             state.running = None;
         }

@@ -343,7 +343,14 @@ fn other_reading(
     bytes: &[u8],
     due: Option<Kind>,
 ) -> Option<String> {
-    let reads = |other: &Dialect| makes_sense(other, direction, bytes, due);
+    let end = |dialect: &Dialect| {
+        let header = frame::header(dialect, direction, bytes)?;
+        Some(frame::extent(dialect, direction, &header).total)
+    };
+    // Where these bytes make sense here too, one that has the message end in the same place is no reason for them.
+    let here = makes_sense(dialect, direction, bytes, due).then(|| end(dialect));
+    let reads =
+        |other: &Dialect| makes_sense(other, direction, bytes, due) && here != Some(end(other));
     let mut others = Dialect::built_in().iter();
     let other = others.find(|other| other.name != dialect.name && reads(other));
     let neighbour = dialect.neighbours().iter().find(|(_, other)| reads(other));

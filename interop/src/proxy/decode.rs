@@ -1,6 +1,6 @@
 //! What passes, message by message: a line on stdout, and an annotated log of each connection.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
 use std::fs::OpenOptions;
 use std::io::{self, Write};
@@ -16,6 +16,8 @@ use crate::record::Ended;
 use crate::tap::{Observe, Piece, Tracker};
 use crate::wire_log;
 
+/// How many messages of a direction are looked for among those that arrive.
+const UNDER_WAY: usize = 64;
 /// How much of a content is kept, at its start and at its end each.
 const SHOWN: usize = 64;
 
@@ -170,6 +172,65 @@ fn summary(frame: &Frame<'_>) -> String {
     parts.join(", ")
 }
 
+/// One direction of a connection.
+struct Lane {
+    sent: Decoder,
+    /// What goes on, where a knob may change it.
+    arrived: Decoder,
+    /// Messages that were sent, and have not been seen arriving.
+    under_way: VecDeque<(String, String)>,
+}
+
+impl Lane {
+    fn new(dialect: &Arc<Dialect>, direction: Direction) -> Self {
+        Self {
+            sent: Decoder::new(dialect, direction),
+            arrived: Decoder::new(dialect, direction),
+            under_way: VecDeque::new(),
+        }
+    }
+
+    fn sent(&mut self, bytes: &[u8]) -> Vec<(String, String)> {
+        let messages = self.sent.feed(bytes);
+        self.under_way.extend(messages.iter().cloned());
+        let most = self.under_way.len().saturating_sub(UNDER_WAY);
+        self.under_way.drain(..most);
+        messages
+    }
+
+    /// What is not as it was sent.
+    fn arrived(&mut self, bytes: &[u8]) -> Vec<(String, String)> {
+        let messages = self.arrived.feed(bytes);
+        self.changed(messages)
+    }
+
+    /// The same of what the end of the stream left unfinished.
+    fn arrived_all(&mut self) -> Vec<(String, String)> {
+        let rest = self.arrived.rest();
+        self.changed(rest)
+    }
+
+    fn changed(&mut self, messages: Vec<(String, String)>) -> Vec<(String, String)> {
+        let mut changed = Vec::new();
+        for message in messages {
+            match self.under_way.iter().position(|sent| *sent == message) {
+                // What was sent before it will not come.
+                Some(at) => drop(self.under_way.drain(..=at)),
+                None => {
+                    let (line, log) = message;
+                    changed.push((arrives_as(&line), arrives_as(&log)));
+                }
+            }
+        }
+        changed
+    }
+}
+
+/// Says behind the arrow of a message that it is what arrives.
+fn arrives_as(text: &str) -> String {
+    text.replacen(' ', " arrives as ", 1)
+}
+
 /// Watches all connections of a proxy.
 pub(crate) struct Watch {
     dialect: Arc<Dialect>,
@@ -181,7 +242,7 @@ struct State {
     /// The folder for the logs of the connections.
     logs: Option<PathBuf>,
     capture: Option<Capture>,
-    lanes: BTreeMap<(usize, bool), Decoder>,
+    lanes: BTreeMap<(usize, bool), Lane>,
     /// The first thing that could not be written.
     fault: Option<io::Error>,
 }
@@ -226,11 +287,21 @@ impl Watch {
         }
     }
 
-    fn lane(&self, state: &mut State, connection: usize, direction: Direction) -> (usize, bool) {
+    /// Says what a lane has to say.
+    fn tell(
+        &self,
+        state: &mut State,
+        connection: usize,
+        direction: Direction,
+        of: impl FnOnce(&mut Lane) -> Vec<(String, String)>,
+    ) -> io::Result<()> {
         let key = (connection, direction == Direction::Request);
-        let fresh = || Decoder::new(&self.dialect, direction);
-        state.lanes.entry(key).or_insert_with(fresh);
-        key
+        let lane = state.lanes.entry(key);
+        let done = of(lane.or_insert_with(|| Lane::new(&self.dialect, direction)));
+        for (line, log) in done {
+            state.say(connection, &line, &log)?;
+        }
+        Ok(())
     }
 }
 
@@ -266,12 +337,7 @@ impl Observe for Watch {
             if let Some(capture) = &mut state.capture {
                 capture.bytes(connection, direction, bytes)?;
             }
-            let key = self.lane(state, connection, direction);
-            let done = state.lanes.get_mut(&key).map(|lane| lane.feed(bytes));
-            for (line, log) in done.unwrap_or_default() {
-                state.say(connection, &line, &log)?;
-            }
-            Ok(())
+            self.tell(state, connection, direction, |lane| lane.sent(bytes))
         });
     }
 
@@ -280,17 +346,32 @@ impl Observe for Watch {
             if let Some(capture) = &mut state.capture {
                 capture.end(connection, direction, how)?;
             }
-            let key = self.lane(state, connection, direction);
-            let rest = state.lanes.remove(&key).map(|mut lane| lane.rest());
-            for (line, log) in rest.unwrap_or_default() {
-                state.say(connection, &line, &log)?;
-            }
+            self.tell(state, connection, direction, |lane| {
+                let rest = lane.sent.rest();
+                lane.under_way.extend(rest.iter().cloned());
+                rest
+            })?;
             let how = match how {
                 Ended::Finished => "end of the stream",
                 Ended::Reset => "reset",
             };
             let text = format!("{} {how}", arrow(direction));
             state.say(connection, &text, &format!("{text}\n"))
+        });
+    }
+
+    fn arrived(&self, connection: usize, direction: Direction, bytes: &[u8]) {
+        self.with(|state| self.tell(state, connection, direction, |lane| lane.arrived(bytes)));
+    }
+
+    fn arrived_all(&self, connection: usize, direction: Direction) {
+        self.with(|state| self.tell(state, connection, direction, Lane::arrived_all));
+    }
+
+    fn closed(&self, connection: usize) {
+        self.with(|state| {
+            state.lanes.retain(|(number, _), _| *number != connection);
+            Ok(())
         });
     }
 }

@@ -9,10 +9,11 @@ use etherparse::SlicedPacket;
 use pcap_file::pcapng::{Block, PcapNgReader};
 
 use super::*;
+use crate::busy::Waited;
 use crate::dialect::Dialect;
 use crate::frame::{self, Values};
 use crate::message::{Field, Kind};
-use crate::tap::{Plan, Tap};
+use crate::tap::{Flip, Plan, Tap};
 
 /// What a proxy prints, for its test.
 #[derive(Clone, Default)]
@@ -51,6 +52,16 @@ fn dialect() -> Arc<Dialect> {
 }
 
 fn pass(changes: &str, split: Option<usize>, requests: &[u8], responses: &[u8]) -> Passed {
+    pass_and_flip(None, changes, split, requests, responses)
+}
+
+fn pass_and_flip(
+    flip: Option<Flip>,
+    changes: &str,
+    split: Option<usize>,
+    requests: &[u8],
+    responses: &[u8],
+) -> Passed {
     let dialect = dialect();
     let folder = tempfile::tempdir().expect("a folder");
     let printed = Printed::default();
@@ -80,7 +91,7 @@ fn pass(changes: &str, split: Option<usize>, requests: &[u8], responses: &[u8]) 
         ..Plan::default()
     };
     let server = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-    let mut tap = Tap::new(None, Instant::now() + Duration::from_secs(30));
+    let mut tap = Tap::new(flip, Instant::now() + Duration::from_secs(30));
     tap.set_target(server.local_addr().expect("an address"));
     let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let door = tap.open_door_at(anywhere, plan, &dialect).expect("a door");
@@ -99,7 +110,7 @@ fn pass(changes: &str, split: Option<usize>, requests: &[u8], responses: &[u8]) 
         client.read_to_end(&mut came).expect("responses");
         (served.join().expect("served"), came)
     });
-    assert!(tap.wait_idle());
+    assert_eq!(tap.wait_idle(), Waited::Idle);
     assert!(watch.fault().is_none());
     Passed {
         requests,
@@ -248,6 +259,48 @@ fn a_script_changes_the_message_that_it_names_and_no_other() {
         "{}",
         passed.printed
     );
+}
+
+#[test]
+fn what_a_knob_changed_is_shown_as_sent_and_as_it_arrives() {
+    let responses = [received(), registered()].concat();
+    let cksum = "[[change]]\nmessage = 2103\nset = { cksum = 258 }\n";
+    let flip = || Some("1100.version".parse().expect("a flip"));
+    for (flip, changes, sent, arrives) in [
+        (
+            None,
+            cksum,
+            "1 < 2103 file received, 286 bytes: client-id",
+            "1 < arrives as 2103 file received, 286 bytes: client-id",
+        ),
+        (
+            None,
+            "[[change]]\nmessage = 2103\nsend = \"0102\"\n",
+            "cksum 7\n",
+            // Together with the message behind it, as its receiver reads the two.
+            "1 < arrives as 770 unknown, 1050683 bytes, of which 25 came",
+        ),
+        (
+            flip(),
+            "",
+            "1 > 1100 register",
+            "1 > arrives as 1100 register",
+        ),
+    ] {
+        let passed = pass_and_flip(flip, changes, None, &register(), &responses);
+        let printed = &passed.printed;
+        for part in [sent, arrives] {
+            assert!(printed.contains(part), "{part}\n{printed}");
+        }
+        assert_eq!(printed.matches("arrives as").count(), 1, "{printed}");
+        let log = fs::read_to_string(passed.folder.path().join("wire-1.txt")).expect("a log");
+        assert_eq!(log.matches("arrives as").count(), 1, "{log}");
+    }
+    let passed = pass(cksum, None, &register(), &responses);
+    assert!(passed.printed.contains("cksum 7\n") && passed.printed.contains("cksum 258\n"));
+    let drop = "[[change]]\nmessage = 2103\ndrop = true\n";
+    let passed = pass(drop, None, &register(), &responses);
+    assert!(!passed.printed.contains("arrives as"), "{}", passed.printed);
 }
 
 #[test]

@@ -22,12 +22,13 @@ use std::str::FromStr;
 
 pub(crate) use bytes::from_hex;
 pub(crate) use json::write;
-pub(crate) use run::read;
+pub(crate) use run::{plain, read};
 pub(crate) use table::print;
 
 use crate::examine::event::Event;
 use crate::examine::run::Sink;
 use crate::matrix::{Outcome, Run};
+use crate::stdout::Stdout;
 
 /// The forms of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -73,7 +74,7 @@ impl FromStr for Wanted {
 pub(crate) fn sinks(wanted: &[Wanted], folder: &Path) -> io::Result<Vec<Sink<'static>>> {
     let mut sinks: Vec<Sink<'static>> = Vec::new();
     if !wanted.iter().any(|wanted| wanted.file == Path::new("-")) {
-        let mut console = console::Console::new(io::stdout(), folder, true);
+        let mut console = console::Console::new(Stdout, folder, true);
         sinks.push(Box::new(move |event: &Event| console.take(event)));
     }
     for Wanted { format, file } in wanted {
@@ -108,7 +109,7 @@ pub(crate) fn write_all(wanted: &[Wanted], events: &[Event], folder: &Path) -> i
 /// Opens a report's file, or stdout for `-`.
 pub(crate) fn open(file: &Path) -> io::Result<Box<dyn Write + Send>> {
     if file == Path::new("-") {
-        return Ok(Box::new(io::stdout()));
+        return Ok(Box::new(Stdout));
     }
     let about = |e: io::Error| io::Error::new(e.kind(), format!("{}: {e}", file.display()));
     Ok(Box::new(BufWriter::new(File::create(file).map_err(about)?)))

@@ -200,7 +200,7 @@ pub(crate) fn read(path: &Path) -> io::Result<Vec<Event>> {
 }
 
 /// A peer's text on one line, with nothing in it that a terminal or a parser would obey.
-pub(super) fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
         let turns = matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');

@@ -9,7 +9,7 @@ mod tracker;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -17,6 +17,7 @@ pub(crate) use flip::Flip;
 pub(crate) use meddle::{Fate, Gate, Meddle};
 pub(crate) use tracker::{Piece, Tracker};
 
+use crate::busy::{Busy, Waited};
 use crate::dialect::Dialect;
 use crate::message::Direction;
 use crate::record::{Connection, Ended, Recording};
@@ -46,6 +47,12 @@ pub(crate) trait Observe: Send + Sync {
     fn bytes(&self, connection: usize, direction: Direction, bytes: &[u8]);
     /// Their sender has ended.
     fn ended(&self, connection: usize, direction: Direction, how: Ended);
+    /// Bytes as they go on, where something may change them.
+    fn arrived(&self, _connection: usize, _direction: Direction, _bytes: &[u8]) {}
+    /// Nothing of this direction goes on any more.
+    fn arrived_all(&self, _connection: usize, _direction: Direction) {}
+    /// The connection is over.
+    fn closed(&self, _connection: usize) {}
 }
 
 /// The tap of one cell.
@@ -70,8 +77,7 @@ struct Shared {
     recording: Mutex<Recording>,
     order: AtomicU64,
     /// Connections that still move.
-    busy: Mutex<usize>,
-    idle: Condvar,
+    busy: Arc<Busy>,
     /// Held by the one connection that may pass where a plan lets one through at a time.
     turn: Mutex<()>,
     closed: AtomicBool,
@@ -88,8 +94,7 @@ impl Tap {
                 target: Mutex::new(None),
                 recording: Mutex::default(),
                 order: AtomicU64::new(0),
-                busy: Mutex::new(0),
-                idle: Condvar::new(),
+                busy: Arc::default(),
                 turn: Mutex::new(()),
                 closed: AtomicBool::new(false),
             }),
@@ -169,22 +174,9 @@ impl Tap {
         lock(&self.shared.recording).data_lost.push(order);
     }
 
-    /// Waits until no connection moves any more; `false` if the deadline comes first.
-    pub(crate) fn wait_idle(&self) -> bool {
-        let mut busy = lock(&self.shared.busy);
-        while *busy > 0 {
-            let now = Instant::now();
-            let Some(left) = self.shared.deadline.checked_duration_since(now) else {
-                return false;
-            };
-            busy = self
-                .shared
-                .idle
-                .wait_timeout(busy, left)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
-        }
-        true
+    /// Waits until no connection moves any more, or to the tap's deadline.
+    pub(crate) fn wait_idle(&self) -> Waited {
+        self.shared.busy.wait(self.shared.deadline)
     }
 
     /// Whether `--flip` found its field.
@@ -238,18 +230,19 @@ fn accept(
             });
             recording.connections.len() - 1
         };
-        *lock(&shared.busy) += 1;
+        let work = shared.busy.begin();
         let (of_thread, treatment) = (Arc::clone(shared), treatment.clone());
-        let started = thread::Builder::new()
+        // Where no thread can be had, the connection ends with the closure that has it.
+        let _started = thread::Builder::new()
             .name(format!("connection {number}"))
             .spawn(move || {
+                let _work = work;
                 relay::run(&of_thread, number, &client, &treatment);
+                if let Some(observe) = &treatment.observe {
+                    observe.closed(number);
+                }
                 of_thread.record(number, |connection| connection.over = true);
-                of_thread.done();
             });
-        if started.is_err() {
-            shared.done();
-        }
     }
 }
 
@@ -257,11 +250,6 @@ impl Shared {
     /// The next place in the order of events.
     fn next(&self) -> u64 {
         self.order.fetch_add(1, Ordering::SeqCst)
-    }
-
-    fn done(&self) {
-        *lock(&self.busy) -= 1;
-        self.idle.notify_all();
     }
 
     /// Changes the record of a connection.
@@ -319,7 +307,7 @@ mod tests {
         let mut answer = Vec::new();
         client.read_to_end(&mut answer).expect("read");
         assert_eq!(answer, b"pong");
-        assert!(tap.wait_idle());
+        assert_eq!(tap.wait_idle(), Waited::Idle);
         let recording = tap.recording();
         let connection = &recording.connections[0];
         assert_eq!(connection.requests.sent.bytes, b"ping");
@@ -343,9 +331,43 @@ mod tests {
         drop(peer);
         let error = client.read(&mut bytes).expect_err("a reset");
         assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
-        assert!(tap.wait_idle());
+        assert_eq!(tap.wait_idle(), Waited::Idle);
         let end = tap.recording().connections[0].responses.sent.end;
         assert_eq!(end.map(|end| end.how), Some(Ended::Reset));
+    }
+
+    #[test]
+    fn a_panic_on_a_connection_is_told_and_not_waited_for() {
+        struct PanicsAt(Kind);
+        impl Meddle for PanicsAt {
+            fn head(&mut self, _: Direction, kind: Option<Kind>, _: &mut Vec<u8>) -> Fate {
+                assert_ne!(kind, Some(self.0), "as the test wants it");
+                Fate::Pass
+            }
+        }
+        for kind in [Kind::Register, Kind::Registered] {
+            let server = listener();
+            let mut tap = tap_to(&server);
+            let plan = Plan {
+                meddle: Some(Box::new(PanicsAt(kind))),
+                ..Plan::default()
+            };
+            let door = tap.open_door(plan, &dialect()).expect("a door");
+            // Client and server stay: only the tap ends the connection.
+            let mut client = TcpStream::connect(door).expect("connected");
+            let request = frame::request(&dialect(), Kind::Register, &[0; 16], &[1; 255]);
+            client.write_all(&request).expect("written");
+            let _peer = (kind == Kind::Registered).then(|| {
+                let (mut peer, _) = server.accept().expect("accepted");
+                let response = frame::response(&dialect(), Kind::Registered, &[1; 16]);
+                peer.write_all(&response).expect("written");
+                peer
+            });
+            let end = client.read(&mut [0]);
+            assert!(!end.is_ok_and(|size| size > 0));
+            assert_eq!(tap.wait_idle(), Waited::Panicked);
+            assert!(Instant::now() < tap.shared.deadline);
+        }
     }
 
     #[test]

@@ -97,6 +97,7 @@ pub(super) fn run(shared: &Shared, number: usize, client: &TcpStream, treatment:
         return;
     };
     thread::scope(|scope| {
+        let _told = AbortOnPanic(&aborted);
         scope.spawn(|| lane(Direction::Response, &server, 1).pump(client));
         requests.perform(first, &server);
         requests.pump(&server);
@@ -149,6 +150,17 @@ struct Moving<'a> {
     finished: bool,
 }
 
+/// Where a direction panics, the other one is not listened to any more either.
+struct AbortOnPanic<'a>(&'a AtomicBool);
+
+impl Drop for AbortOnPanic<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
+}
+
 impl<'a> Lane<'a> {
     fn pump(self, to: &TcpStream) {
         Moving::new(self).pump(to);
@@ -173,6 +185,7 @@ impl<'a> Moving<'a> {
     }
 
     fn pump(&mut self, to: &TcpStream) {
+        let _told = AbortOnPanic(self.lane.aborted);
         loop {
             match self.read() {
                 Ok(Some(steps)) => {
@@ -225,6 +238,9 @@ impl<'a> Moving<'a> {
         let full = size == self.buffer.len();
         let read = self.buffer.get(..size).unwrap_or_default().to_vec();
         let shared = self.lane.shared;
+        if let Some(observe) = &self.lane.treatment.observe {
+            observe.bytes(self.lane.number, self.lane.direction, &read);
+        }
         let sent = match &mut self.flipper {
             Some(flipper) => {
                 let dialect = &self.lane.treatment.dialect;
@@ -356,6 +372,9 @@ impl<'a> Moving<'a> {
     /// The receiver sees the end of the stream, once.
     fn end_delivery(&self, to: &TcpStream) {
         if !self.lane.ended.swap(true, Ordering::SeqCst) {
+            if let Some(observe) = &self.lane.treatment.observe {
+                observe.arrived_all(self.lane.number, self.lane.direction);
+            }
             self.record_delivered_end(self.lane.direction, Ended::Finished);
             let _ = to.shutdown(Shutdown::Write);
         }
@@ -368,7 +387,11 @@ impl<'a> Moving<'a> {
         if lane.ended.load(Ordering::SeqCst) {
             return;
         }
-        if lane.treatment.meddle.is_some() && lane.treatment.observe.is_none() {
+        if let Some(observe) = &lane.treatment.observe {
+            if lane.treatment.meddle.is_some() || self.flipper.is_some() {
+                observe.arrived(lane.number, lane.direction, bytes);
+            }
+        } else if lane.treatment.meddle.is_some() {
             let order = lane.shared.next();
             let direction = lane.direction;
             lane.shared.record(lane.number, |connection| {
@@ -402,8 +425,9 @@ impl<'a> Moving<'a> {
     }
 
     fn record(&self, bytes: &[u8], full: bool) {
-        if let Some(observe) = &self.lane.treatment.observe {
-            return observe.bytes(self.lane.number, self.lane.direction, bytes);
+        // Who looks has seen it, and nothing is kept.
+        if self.lane.treatment.observe.is_some() {
+            return;
         }
         let order = self.lane.shared.next();
         let direction = self.lane.direction;

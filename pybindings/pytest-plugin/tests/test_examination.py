@@ -28,6 +28,22 @@ def test_each_case_is_a_test_with_the_examiners_id(pytester: pytest.Pytester, ca
     assert "--case" not in call
 
 
+def test_a_client_is_examined_by_the_cases_of_clients(pytester: pytest.Pytester, fake: Fake, calls: Calls) -> None:
+    fake({"client/cksums/ends-its-side": "fail", "section": ""})
+    result = pytester.runpytest("--backup-role=client", "--backup-peer-cmd=./client", "-v")
+    result.assert_outcomes(passed=2, failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "backup-protocol::client/sanity/first PASSED*",
+            "backup-protocol::client/cksums/ends-its-side FAILED*",
+            "backup-protocol::client/whole-run PASSED*",
+            "[*] cksum (must)",
+        ]
+    )
+    (call,) = calls()
+    assert call[:3] == ["client", "--cmd", "./client"]
+
+
 @in_place
 def test_nothing_is_collected_or_imported_without_a_peer(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(

@@ -62,7 +62,7 @@ def test_a_failure_shows_what_the_peers_did(pytester: pytest.Pytester) -> None:
     )
     result = pytester.runpytest()
     result.assert_outcomes(passed=1, failed=1)
-    result.stdout.fnmatch_lines(["*events of <Server at 127.0.0.1:*", "ServerEvent('verified'*\"a.txt\")"])
+    result.stdout.fnmatch_lines(["*events of <Server at 127.0.0.1:*", "ServerEvent(kind='verified'*'a.txt')"])
     text = result.stdout.str()
     assert "recorded before 127.0.0.1" in text
     assert "file name        a.txt" in text

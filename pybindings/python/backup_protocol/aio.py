@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from backup_protocol._native import Client, ClientId, Sent
 
 if TYPE_CHECKING:
-    from typing_extensions import ParamSpec, Self
+    from typing import Self
+
+    from typing_extensions import ParamSpec
 
     from backup_protocol._native import Dialect
     from backup_protocol.aliases import Sendable

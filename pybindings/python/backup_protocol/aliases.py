@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from os import PathLike
-from typing import IO, TYPE_CHECKING, Union
+from typing import IO, TYPE_CHECKING, TypeAlias
 
 from backup_protocol._native import (
     Acknowledged,
@@ -30,15 +30,15 @@ if sys.version_info >= (3, 12):
 elif TYPE_CHECKING:
     from typing_extensions import Buffer
 else:
-    Buffer = Union[bytes, bytearray, memoryview]
+    Buffer = bytes | bytearray | memoryview
 
-AnyRequest = Union[Register, SendPublicKey, Reconnect, SendFile, CksumRight, CksumWrong, GiveUp]
+AnyRequest: TypeAlias = Register | SendPublicKey | Reconnect | SendFile | CksumRight | CksumWrong | GiveUp
 """What ``Request.decode`` gives."""
 
-AnyResponse = Union[
-    Registered, Refused, WrappedKey, FileReceived, Acknowledged, Reconnected, ReconnectRefused, GeneralError
-]
+AnyResponse: TypeAlias = (
+    Registered | Refused | WrappedKey | FileReceived | Acknowledged | Reconnected | ReconnectRefused | GeneralError
+)
 """What ``Response.decode`` gives."""
 
-Sendable = Union[str, "PathLike[str]", Buffer, "IO[bytes]", "Iterable[Buffer]"]
+Sendable: TypeAlias = str | PathLike[str] | Buffer | IO[bytes] | Iterable[Buffer]
 """What ``Client.send`` takes: a path, bytes, a binary file object, or an iterable of bytes."""

@@ -13,7 +13,7 @@ from backup_protocol._native import Dialect, RequestDecoder, ResponseDecoder, ex
 from backup_protocol.errors import DecodeError
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from typing import Self
 
     from backup_protocol._native import Explanation
     from backup_protocol.aliases import AnyRequest, AnyResponse

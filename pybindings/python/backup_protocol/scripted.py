@@ -18,7 +18,7 @@ from backup_protocol.errors import BackupProtocolError
 from backup_protocol.programs import program
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from typing import Self
 
     from backup_protocol._native import Dialect
 

@@ -5,6 +5,7 @@ They come with ``pip install backup-protocol[hypothesis]``.
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
@@ -98,4 +99,4 @@ def responses(dialect: bp.Dialect | str = "seed") -> st.SearchStrategy[AnyRespon
 def pieces(draw: st.DrawFn, stream: bytes) -> list[bytes]:
     """A stream cut anywhere: a receiver must not care (PROTOCOL.md 1.4)."""
     cuts = sorted(draw(st.sets(st.integers(0, len(stream)), max_size=20)) | {0, len(stream)})
-    return [stream[begin:end] for begin, end in zip(cuts, cuts[1:])]
+    return [stream[begin:end] for begin, end in itertools.pairwise(cuts)]

@@ -274,6 +274,27 @@ fn an_address_where_nobody_answers_is_not_kept() {
 }
 
 #[test]
+fn a_damaged_record_of_the_server_is_done_without() {
+    let place = Place::new("seed", Fault::None);
+    place.write("a", "1");
+    place.run(&["send", "a"]).success();
+    let record = place.path("id").join("client.json");
+    std::fs::write(&record, "{").unwrap();
+    let untold: [&[&str]; 2] = [
+        &["send", "a", "--identity", "id"],
+        &["info", "--identity", "id"],
+    ];
+    for arguments in untold {
+        let run = place.bare().args(arguments).assert().code(1);
+        assert!(stderr(&run).contains("remove it and give --server once"));
+    }
+    // What the advice promises.
+    std::fs::remove_file(&record).unwrap();
+    place.run(&["send", "a"]).success();
+    place.bare().args(untold[0]).assert().success();
+}
+
+#[test]
 fn no_server_no_connection() {
     // Bound and closed again: nothing listens there.
     let address = TcpListener::bind("127.0.0.1:0")

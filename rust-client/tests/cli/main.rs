@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
 
+mod ahead;
 mod dialects;
 mod faults;
 mod identity;
@@ -10,6 +11,7 @@ mod output;
 mod send;
 mod server;
 mod setup;
+mod tls;
 
 use std::fs;
 use std::path::{Path, PathBuf};

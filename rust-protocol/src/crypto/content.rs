@@ -14,9 +14,14 @@ use super::{AesKey, CryptoError};
 /// Bytes of a block of AES.
 pub const BLOCK_SIZE: usize = 16;
 
-type Block = [u8; BLOCK_SIZE];
+pub(super) type Block = [u8; BLOCK_SIZE];
 
-const IV: Block = [0; BLOCK_SIZE];
+pub(super) const IV: Block = [0; BLOCK_SIZE];
+
+/// Bytes of padding after so many bytes of plaintext: 1 to 16.
+pub(super) const fn padding_size(plain_size: usize) -> usize {
+    BLOCK_SIZE.saturating_sub(plain_size % BLOCK_SIZE)
+}
 
 /// Size of the content that `plain_size` bytes encrypt to: the next multiple of 16 above it, so that
 /// an empty file is 16 bytes. Saturates at the end of `u64`; what a message can carry is for
@@ -25,6 +30,9 @@ const IV: Block = [0; BLOCK_SIZE];
 pub const fn content_size(plain_size: u64) -> u64 {
     (plain_size & !15).saturating_add(16)
 }
+
+/// Bytes that a buffer has before its content for [`Decryptor::update_in_place`].
+pub const HEADROOM: usize = BLOCK_SIZE;
 
 /// Encrypts a whole plaintext at once.
 #[must_use]
@@ -100,7 +108,7 @@ impl Encryptor {
     /// Ends the file: appends the last block, with its 1 to 16 bytes of padding.
     pub fn finish(mut self, content: &mut Vec<u8>) {
         let start = content.len();
-        let padding = BLOCK_SIZE.saturating_sub(self.pending.len());
+        let padding = padding_size(self.pending.len());
         content.extend_from_slice(&self.pending);
         content.resize(
             start.saturating_add(BLOCK_SIZE),
@@ -166,8 +174,11 @@ impl BlockCipherEncClosure for CbcEncrypt<'_> {
 /// content says how much of it is padding.
 pub struct Decryptor {
     cipher: DecryptCipher,
-    /// Content that is not decrypted yet: at most a block, and not empty once there was any content.
+    /// Content that is not decrypted yet: at most a block, and not empty once there was any content, unless
+    /// a block is held back.
     pending: Vec<u8>,
+    /// The last block, decrypted already.
+    held: Option<Zeroizing<Block>>,
 }
 
 enum DecryptCipher {
@@ -198,11 +209,50 @@ impl Decryptor {
         Self {
             cipher,
             pending: Vec::with_capacity(BLOCK_SIZE),
+            held: None,
         }
+    }
+
+    /// Decrypts content where it is: it stands in `buffer` behind [`HEADROOM`] bytes that do not
+    /// matter, and what can be said of the plaintext so far comes back, a part of the buffer.
+    ///
+    /// Saves the copy of [`Decryptor::update`], for content in chunks of whole blocks. Of a chunk that is not, the
+    /// bytes behind the last whole block count as an end inside a block: [`Decryptor::finish`] fails.
+    pub fn update_in_place<'b>(&mut self, buffer: &'b mut [u8]) -> &'b [u8] {
+        let Some((room, content)) = buffer.split_first_chunk_mut::<HEADROOM>() else {
+            return &[];
+        };
+        let whole = content.len().saturating_sub(content.len() % BLOCK_SIZE);
+        let Some((blocks, rest)) = content.split_at_mut_checked(whole) else {
+            return &[];
+        };
+        // A mixture with `update` would go on behind bytes that wait there.
+        if !self.pending.is_empty() || !rest.is_empty() {
+            self.pending.extend_from_slice(rest);
+            self.pending.resize(BLOCK_SIZE.saturating_add(1), 0);
+            return &[];
+        }
+        self.decrypt_blocks(blocks);
+        let Some(&last) = blocks.last_chunk::<BLOCK_SIZE>() else {
+            return &[];
+        };
+        let start = match self.held.replace(Zeroizing::new(last)) {
+            Some(before) => {
+                *room = *before;
+                0
+            }
+            None => HEADROOM,
+        };
+        buffer.get(start..whole).unwrap_or_default()
     }
 
     /// Appends to `plain` what can be said of the plaintext so far.
     pub fn update(&mut self, content: &[u8], plain: &mut Vec<u8>) {
+        if !content.is_empty()
+            && let Some(held) = self.held.take()
+        {
+            plain.extend_from_slice(&*held);
+        }
         let start = plain.len();
         plain.extend_from_slice(&self.pending);
         plain.extend_from_slice(content);
@@ -229,13 +279,17 @@ impl Decryptor {
     /// The time this takes does not depend on the padding, but the answer that a server has to give
     /// tells the same (PROTOCOL.md 9).
     pub fn finish(mut self, plain: &mut Vec<u8>) -> Result<(), CryptoError> {
-        let mut block: Zeroizing<Block> = Zeroizing::new(
-            self.pending
-                .as_slice()
-                .try_into()
-                .map_err(|_| CryptoError::ContentNotBlocks)?,
-        );
-        self.decrypt_blocks(&mut *block);
+        let block = match (self.held.take(), self.pending.as_slice()) {
+            (Some(held), []) => held,
+            (_, pending) => {
+                let block: Block = pending
+                    .try_into()
+                    .map_err(|_| CryptoError::ContentNotBlocks)?;
+                let mut block = Zeroizing::new(block);
+                self.decrypt_blocks(&mut *block);
+                block
+            }
+        };
 
         let [.., padding] = *block;
         let text = BLOCK_SIZE.saturating_sub(usize::from(padding));
@@ -339,6 +393,57 @@ mod tests {
             decryptor.finish(&mut out).unwrap();
             assert_eq!(out, plain, "{chunk_size}");
         }
+    }
+
+    /// Decrypts in place, in chunks of so many blocks.
+    fn in_place(key: &AesKey, content: &[u8], blocks: usize) -> Result<Vec<u8>, CryptoError> {
+        let mut decryptor = Decryptor::new(key);
+        let mut plain = Vec::new();
+        for chunk in content.chunks(blocks * BLOCK_SIZE) {
+            let mut buffer = [&[0xEE; HEADROOM], chunk].concat();
+            plain.extend_from_slice(decryptor.update_in_place(&mut buffer));
+        }
+        decryptor.finish(&mut plain)?;
+        Ok(plain)
+    }
+
+    #[test]
+    fn decrypts_in_place_what_it_decrypts_into_another_buffer() {
+        let key = AesKey::from_bytes(&random(32)).unwrap();
+        for size in [0, 1, 15, 16, 17, 100, 1000, 4096] {
+            let plain = random(size);
+            let content = encrypt(&key, &plain);
+            for blocks in [1, 2, 3, 8, 9, 100, 1000] {
+                assert_eq!(in_place(&key, &content, blocks).as_ref(), Ok(&plain));
+            }
+            let (first, rest) = content.split_at(BLOCK_SIZE);
+            let mut decryptor = Decryptor::new(&key);
+            let mut buffer = [&[0; HEADROOM], first].concat();
+            let mut out = decryptor.update_in_place(&mut buffer).to_vec();
+            decryptor.update(rest, &mut out);
+            assert_eq!(decryptor.finish(&mut out), Ok(()), "{size}");
+            assert_eq!(out, plain);
+        }
+    }
+
+    #[test]
+    fn refuses_content_in_place_that_is_not_blocks() {
+        let key = AesKey::from_bytes(&random(16)).unwrap();
+        let content = encrypt(&key, &[1; 100]);
+        for size in [0, 1, 15, 17, 31, 33, 111] {
+            let wrong = in_place(&key, &content[..size], 2);
+            assert_eq!(wrong, Err(CryptoError::ContentNotBlocks), "{size}");
+        }
+        // Nor does it go on behind less than a block.
+        let mut decryptor = Decryptor::new(&key);
+        let mut out = Vec::new();
+        decryptor.update(&content[..15], &mut out);
+        let mut buffer = [&[0; HEADROOM], &content[15..31]].concat();
+        assert!(decryptor.update_in_place(&mut buffer).is_empty());
+        assert_eq!(
+            decryptor.finish(&mut out),
+            Err(CryptoError::ContentNotBlocks)
+        );
     }
 
     #[test]

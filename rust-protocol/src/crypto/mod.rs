@@ -7,8 +7,10 @@ mod aes;
 mod content;
 mod error;
 mod rsa;
+mod several;
 
 pub use aes::AesKey;
-pub use content::{BLOCK_SIZE, Decryptor, Encryptor, content_size, decrypt, encrypt};
+pub use content::{BLOCK_SIZE, Decryptor, Encryptor, HEADROOM, content_size, decrypt, encrypt};
 pub use error::CryptoError;
 pub use rsa::{KeyPair, PublicKey};
+pub use several::{LANES, encrypt_several};

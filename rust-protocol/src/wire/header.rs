@@ -81,6 +81,7 @@ impl RequestHeader {
         Ok(header)
     }
 
+    #[inline]
     pub(super) fn read(r: &mut Reader<'_>, alignment: Alignment) -> Result<Self, DecodeError> {
         let client_id = ClientId::from_bytes(*r.array("client ID")?);
         let version = r.u8("version")?;
@@ -202,6 +203,7 @@ impl ResponseHeader {
         Ok(header)
     }
 
+    #[inline]
     pub(super) fn read(r: &mut Reader<'_>, dialect: &Dialect) -> Result<Self, DecodeError> {
         let version = r.u8("version")?;
         skip_gap(r, dialect.alignment)?;

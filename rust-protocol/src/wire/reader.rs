@@ -90,17 +90,20 @@ impl<'a> Reader<'a> {
     }
 
     /// Takes one byte.
+    #[inline]
     pub(crate) fn u8(&mut self, field: &'static str) -> Result<u8, DecodeError> {
         let &[byte] = self.array(field)?;
         Ok(self.number(byte))
     }
 
     /// Takes a 2-byte integer.
+    #[inline]
     pub(crate) fn u16(&mut self, field: &'static str) -> Result<u16, DecodeError> {
         self.u16_in(field, self.order)
     }
 
     /// Takes a 2-byte integer in an order of its own.
+    #[inline]
     pub(crate) fn u16_in(
         &mut self,
         field: &'static str,
@@ -111,6 +114,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Takes a 4-byte integer.
+    #[inline]
     pub(crate) fn u32(&mut self, field: &'static str) -> Result<u32, DecodeError> {
         let &bytes = self.array(field)?;
         Ok(self.number(self.order.read_u32(bytes)))

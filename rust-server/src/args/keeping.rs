@@ -1,5 +1,6 @@
 //! How what comes is kept: part of `serve`.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use backup_server::store::{Durability, StoreOptions};
@@ -15,6 +16,12 @@ pub(super) struct Keeping {
     /// Verified versions are not touched.
     #[arg(long, value_name = "TIME", default_value = "30days", value_parser = time_or_never)]
     keep_unverified: Time,
+
+    /// File with the key under which the AES keys of clients are encrypted in the database; it is made if it
+    /// is not there. On another disk, a copy of the data folder holds no key [default: seal.key in the data
+    /// folder]
+    #[arg(long, value_name = "FILE")]
+    key_file: Option<PathBuf>,
 }
 
 /// Durability, for the command line.
@@ -38,6 +45,7 @@ impl Keeping {
                 Syncing::Relaxed => Durability::Relaxed,
             },
             keep_unverified: self.keep_unverified.0,
+            key_file: self.key_file.clone(),
         }
     }
 }

@@ -1,7 +1,9 @@
 //! The command line, with what environment and configuration file add to it.
 
+mod around;
 mod keeping;
 mod layers;
+mod limits;
 mod serve;
 mod verbs;
 

@@ -1,5 +1,6 @@
 //! What `serve` is told, resolved into a [`Config`].
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -12,7 +13,9 @@ use clap::{ValueEnum, value_parser};
 use tracing::level_filters::LevelFilter;
 
 use super::Store;
+use super::around::AroundArguments;
 use super::keeping::Keeping;
+use super::limits::{LimitArguments, to_usize};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -76,10 +79,17 @@ pub(crate) struct Serve {
           value_parser = value_parser!(u32).range(1..))]
     idle_timeout: u32,
 
-    /// Serve this many connections at once; others wait. An upload takes up to 1 MiB of memory.
-    #[arg(long, value_name = "N", default_value = "1024",
-          value_parser = value_parser!(u32).range(1..=100_000))]
-    max_connections: u32,
+    /// Serve this many connections at once. For one more, that which is idle longest is closed; if none
+    /// is, it waits. An upload takes up to 1 MiB of memory [default: what the limit of open files
+    /// allows, two a connection]
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=100_000))]
+    max_connections: Option<u32>,
+
+    #[command(flatten)]
+    limits: LimitArguments,
+
+    #[command(flatten)]
+    around: AroundArguments,
 
     /// What to log on standard error.
     #[arg(long, value_name = "LEVEL", default_value = "info",
@@ -106,6 +116,27 @@ pub(crate) enum LogFormat {
 pub(crate) struct Resolved {
     pub(crate) config: Config,
     pub(crate) listen_from: ListenFrom,
+    /// Where metrics are served.
+    pub(crate) metrics: Option<SocketAddr>,
+}
+
+/// Why the settings come to nothing.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unresolved {
+    #[error(transparent)]
+    PortInfo(#[from] PortInfoError),
+    #[error("the settings for TLS are not complete")]
+    HalfTls,
+}
+
+impl Unresolved {
+    /// What to do now.
+    pub(crate) const fn advice(&self) -> &'static str {
+        match self {
+            Self::PortInfo(_) => "put a port into it, or use --listen",
+            Self::HalfTls => "give all of --tls-listen, --tls-cert and --tls-key, or none",
+        }
+    }
 }
 
 /// What said where to listen.
@@ -121,7 +152,7 @@ pub(crate) enum ListenFrom {
 
 impl Serve {
     /// Looks at `port.info` if the settings leave the address open (PROTOCOL.md 8.1).
-    pub(crate) fn resolve(self) -> Result<Resolved, PortInfoError> {
+    pub(crate) fn resolve(self) -> Result<Resolved, Unresolved> {
         let (listen, listen_from) = match self.listen {
             Some(listen) => (listen, ListenFrom::Setting),
             None => {
@@ -132,13 +163,14 @@ impl Serve {
                 (format!("127.0.0.1:{port}"), from)
             }
         };
-        let limits = Limits {
+        let mut limits = Limits {
             max_file: self.max_file.as_u64(),
             discard: self.discard_limit.as_u64(),
             idle_timeout: Duration::from_secs(self.idle_timeout.into()),
-            max_connections: usize::try_from(self.max_connections).unwrap_or(usize::MAX),
+            max_connections: self.max_connections.map(to_usize),
             ..Limits::default()
         };
+        self.limits.apply(&mut limits);
         Ok(Resolved {
             config: Config {
                 listen,
@@ -146,14 +178,17 @@ impl Serve {
                 dialect: self.dialect,
                 store: self.keeping.options(),
                 limits,
+                tls: self.around.tls()?,
+                metrics_of_clients: self.around.metrics_clients,
             },
             listen_from,
+            metrics: self.around.metrics(),
         })
     }
 }
 
 /// Catches `1234` and `localhost`, which a resolver would take for strange host names.
-fn host_and_port(text: &str) -> Result<String, &'static str> {
+pub(super) fn host_and_port(text: &str) -> Result<String, &'static str> {
     let port = text
         .rsplit_once(':')
         .filter(|(host, _)| !host.is_empty())

@@ -264,6 +264,10 @@ pub(crate) struct Doctor {
     #[arg(long, value_name = "SIZE", default_value = "256MiB")]
     pub(crate) want_free: ByteSize,
 
+    /// The key file that the server is told of [default: seal.key in the data folder]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key_file: Option<PathBuf>,
+
     #[command(flatten)]
     pub(crate) store: Store,
     #[command(flatten)]

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! DATA/backup.db          the database, with its -wal and -shm
+//! DATA/seal.key           what the AES keys in the database are encrypted with
 //! DATA/lock               held by the server that works here
 //! DATA/versions/x7Yz...   the content of each version that has a row; never written to again
 //! DATA/clients/LABEL/...  names for the newest verified version of each file, under the paths of

@@ -16,7 +16,9 @@ mod path;
 mod recover;
 mod rows;
 mod schema;
+mod seal;
 mod sqlite;
+mod usage;
 mod writer;
 
 use std::future::Future;
@@ -93,6 +95,21 @@ pub struct Received<I> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct VersionId(pub i64);
 
+/// Bytes of a block of a disk. Content is counted in whole ones: a million files of one byte are no
+/// small matter.
+pub const BLOCK: u64 = 4096;
+
+/// What became of a registration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Registered {
+    /// The client is there.
+    Done,
+    /// Another client has the name.
+    NameTaken,
+    /// There are as many clients as there may be.
+    Full,
+}
+
 /// What became of new keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeysSet {
@@ -133,12 +150,19 @@ pub trait Store: Send + Sync + 'static {
     /// Where an upload goes while it is on its way.
     type Incoming: Incoming;
 
-    /// Adds a client; `false` if the name is taken.
+    /// Adds a client, if there are less than `most`.
     ///
     /// # Errors
     ///
     /// [`StoreError`] if the store itself fails, as for all methods.
-    fn register(&self, client: NewClient) -> impl Future<Output = Result<bool, StoreError>> + Send;
+    fn register(
+        &self,
+        client: NewClient,
+        most: u64,
+    ) -> impl Future<Output = Result<Registered, StoreError>> + Send;
+
+    /// Bytes of all versions of a client, or of all clients, each in whole blocks.
+    fn stored(&self, id: Option<ClientId>) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
     /// The client with this ID, if there is one.
     fn client(
@@ -159,6 +183,13 @@ pub trait Store: Send + Sync + 'static {
         id: ClientId,
         aes_key: AesKey,
         version: u8,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Forgets the AES key of a client, if it still is this one. Whether it was.
+    fn forget_aes_key(
+        &self,
+        id: ClientId,
+        aes_key: AesKey,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
     /// The client with this ID, which asks for something that changes nothing else.
@@ -229,6 +260,17 @@ pub enum StoreError {
         /// The data folder.
         path: PathBuf,
     },
+    /// What should be the key file is none. Written anew, it would make every stored key useless.
+    #[error("{} has {size} bytes, and a key file has 32; put the right one back, or move this one aside: clients then exchange keys once more", path.display())]
+    KeyFile {
+        /// The file.
+        path: PathBuf,
+        /// Its size.
+        size: usize,
+    },
+    /// A key could not be encrypted for the database.
+    #[error("cannot seal a key for the database")]
+    Sealing,
     /// The database was written by a later release.
     #[error("{} has schema version {found}, this program knows {known}", path.display())]
     NewerDatabase {

@@ -1,5 +1,6 @@
 //! What an operator decides about the store.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// What is on disk when a client is answered.
@@ -21,6 +22,9 @@ pub struct StoreOptions {
     pub durability: Durability,
     /// How long a version waits for a verdict before it is removed; for ever if `None`.
     pub keep_unverified: Option<Duration>,
+    /// The file under whose key the AES keys of clients are encrypted in the database; `seal.key` in the
+    /// data folder if `None`. It is made if it is not there.
+    pub key_file: Option<PathBuf>,
 }
 
 impl Default for StoreOptions {
@@ -28,6 +32,7 @@ impl Default for StoreOptions {
         Self {
             durability: Durability::default(),
             keep_unverified: Some(Duration::from_secs(30 * 24 * 3600)),
+            key_file: None,
         }
     }
 }

@@ -9,15 +9,25 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::incoming::IncomingFile;
 use super::path::{path_for, path_key};
+use super::seal::Seal;
 use super::writer::Effect;
-use super::{Client, Judged, KeysSet, NewClient, NewKeys, Received, StoreError, VersionId};
+use super::{
+    Client, Judged, KeysSet, NewClient, NewKeys, Received, Registered, StoreError, VersionId, usage,
+};
 
-pub(super) fn register(rows: &Connection, client: &NewClient) -> Result<bool, StoreError> {
+pub(super) fn register(
+    rows: &Connection,
+    client: &NewClient,
+    most: u64,
+) -> Result<Registered, StoreError> {
     let taken = rows
         .prepare_cached("SELECT 1 FROM clients WHERE name = ?")?
         .exists([&client.name])?;
     if taken {
-        return Ok(false);
+        return Ok(Registered::NameTaken);
+    }
+    if !usage::has_room(rows, most)? {
+        return Ok(Registered::Full);
     }
     let mut insert = rows.prepare_cached(
         "INSERT INTO clients (id, name, label, version, registered_at, last_seen_at)
@@ -33,18 +43,25 @@ pub(super) fn register(rows: &Connection, client: &NewClient) -> Result<bool, St
             now()
         ])? == 1
         {
-            return Ok(true);
+            return Ok(Registered::Done);
         }
     }
 }
 
-pub(super) fn client(rows: &Connection, id: ClientId) -> Result<Option<Client>, StoreError> {
+pub(super) fn client(
+    rows: &Connection,
+    seal: &Seal,
+    id: ClientId,
+) -> Result<Option<Client>, StoreError> {
     let mut select = rows.prepare_cached(
         "SELECT name, label, public_key, aes_key, learned, disabled_at IS NOT NULL
          FROM clients WHERE id = ?",
     )?;
     let client = select.query_row([id.as_bytes()], |row| {
-        let aes_key = row.get_ref(3)?.as_blob_or_null()?.map(AesKey::from_bytes);
+        let aes_key = row
+            .get_ref(3)?
+            .as_blob_or_null()?
+            .and_then(|sealed| seal.open(id, sealed));
         let learned = row
             .get_ref(4)?
             .as_str_or_null()?
@@ -53,7 +70,7 @@ pub(super) fn client(rows: &Connection, id: ClientId) -> Result<Option<Client>, 
             name: row.get(0)?,
             label: row.get(1)?,
             public_key: row.get(2)?,
-            aes_key: aes_key.and_then(Result::ok),
+            aes_key,
             learned,
             disabled: row.get(5)?,
         })
@@ -73,13 +90,14 @@ fn refuse_disabled(rows: &Connection, id: ClientId) -> Result<(), StoreError> {
 
 pub(super) fn seen(
     rows: &Connection,
+    seal: &Seal,
     id: ClientId,
     version: u8,
 ) -> Result<Option<Client>, StoreError> {
     refuse_disabled(rows, id)?;
     rows.prepare_cached("UPDATE clients SET version = ?, last_seen_at = ? WHERE id = ?")?
         .execute(params![version, now(), id.as_bytes()])?;
-    client(rows, id)
+    client(rows, seal, id)
 }
 
 pub(super) fn learn(
@@ -93,6 +111,7 @@ pub(super) fn learn(
 
 pub(super) fn set_aes_key(
     rows: &Connection,
+    seal: &Seal,
     id: ClientId,
     aes_key: &AesKey,
     version: u8,
@@ -101,12 +120,30 @@ pub(super) fn set_aes_key(
     let mut update = rows.prepare_cached(
         "UPDATE clients SET aes_key = ?, version = ?, last_seen_at = ? WHERE id = ?",
     )?;
-    let aes_key = aes_key.as_bytes();
+    let aes_key = seal.seal(id, aes_key)?;
     Ok(update.execute(params![aes_key, version, now(), id.as_bytes()])? == 1)
+}
+
+pub(super) fn forget_aes_key(
+    rows: &Connection,
+    seal: &Seal,
+    id: ClientId,
+    aes_key: &AesKey,
+) -> Result<bool, StoreError> {
+    if client(rows, seal, id)?
+        .and_then(|client| client.aes_key)
+        .as_ref()
+        != Some(aes_key)
+    {
+        return Ok(false);
+    }
+    let mut update = rows.prepare_cached("UPDATE clients SET aes_key = NULL WHERE id = ?")?;
+    Ok(update.execute([id.as_bytes()])? == 1)
 }
 
 pub(super) fn set_keys(
     rows: &Connection,
+    seal: &Seal,
     id: ClientId,
     keys: &NewKeys,
 ) -> Result<KeysSet, StoreError> {
@@ -124,7 +161,7 @@ pub(super) fn set_keys(
         "UPDATE clients SET public_key = ?, aes_key = ?, version = ?, last_seen_at = ?
          WHERE id = ?",
     )?;
-    let (public, aes) = (keys.public_key.as_slice(), keys.aes_key.as_bytes());
+    let (public, aes) = (keys.public_key.as_slice(), seal.seal(id, &keys.aes_key)?);
     update.execute(params![public, aes, keys.version, now(), id.as_bytes()])?;
     Ok(KeysSet::Done)
 }

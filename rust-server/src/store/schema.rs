@@ -5,12 +5,13 @@ use std::path::Path;
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::layout::Layout;
+use super::seal::Seal;
 use super::{Durability, StoreError, migrate};
 
 /// Version of the tables below, in `PRAGMA user_version`. Zero is an empty database.
-pub(super) const KNOWN: i64 = 4;
+pub(super) const KNOWN: i64 = 5;
 
-/// What leads from each version to the next, from version 1 on.
+/// What leads from each version to the next, from version 1 on. From 4 to 5 the AES keys are sealed.
 const MIGRATIONS: [(i64, &str); 3] = [
     (1, "ALTER TABLE clients ADD COLUMN learned TEXT"),
     (
@@ -39,7 +40,7 @@ const APPLICATION: i64 = 0x626b_7570;
 /// Its content is `versions/stored_as`. `placed` is 1 once nothing is left to be done about the client's
 /// `path`, which is a second name of the newest verified version. `removed` has the content of rows that
 /// are gone, until it is gone too: whoever deletes a row leaves the rest to the server, or to its next start.
-/// `digest` is BLAKE3 of the content. What is `disabled` or `pinned` is so by the operator's will.
+/// `aes_key` is sealed under the key file. `digest` is BLAKE3 of the content. What is `disabled` or `pinned` is so by the operator's will.
 /// `learned` is what is known of a client's dialect, in JSON. Times are milliseconds since 1970. Versions are numbered in the order they became durable.
 const TABLES: &str = "
     CREATE TABLE clients (
@@ -88,7 +89,11 @@ const TABLES: &str = "
 
 /// Opens the database of a data folder, with our tables in it. They are created in an empty database,
 /// unless there are files that had rows once.
-pub(super) fn open(layout: &Layout, durability: Durability) -> Result<Connection, StoreError> {
+pub(super) fn open(
+    layout: &Layout,
+    durability: Durability,
+    seal: &Seal,
+) -> Result<Connection, StoreError> {
     let path = layout.database();
     let mut connection = Connection::open(&path)?;
     let found = version(&connection, &path)?;
@@ -109,6 +114,8 @@ pub(super) fn open(layout: &Layout, durability: Durability) -> Result<Connection
     connection.busy_timeout(std::time::Duration::from_secs(5))?;
     connection.set_prepared_statement_cache_capacity(32);
     if found < KNOWN {
+        // Keys that were stored in the clear are not to stay in what is free of the file.
+        connection.pragma_update(None, "secure_delete", true)?;
         if (1..3).contains(&found) {
             migrate::give_versions_their_names(layout, &connection)?;
         }
@@ -120,9 +127,12 @@ pub(super) fn open(layout: &Layout, durability: Durability) -> Result<Connection
             for (_, step) in MIGRATIONS.iter().filter(|(from, _)| *from >= found) {
                 transaction.execute_batch(step)?;
             }
+            seal.seal_all(&transaction)?;
         }
         transaction.pragma_update(None, "user_version", KNOWN)?;
         transaction.commit()?;
+        connection.pragma_update(None, "secure_delete", false)?;
+        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
     }
     Ok(connection)
 }

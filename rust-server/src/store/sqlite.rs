@@ -16,10 +16,11 @@ use super::files::{self, Files};
 use super::incoming::IncomingFile;
 use super::layout::Layout;
 use super::recover::recover;
+use super::seal::{self, Seal};
 use super::writer::{Effect, Job, Writer};
 use super::{
-    Client, Durability, Judged, KeysSet, NewClient, NewKeys, Received, Store, StoreError,
-    VersionId, rows, schema,
+    Client, Judged, KeysSet, NewClient, NewKeys, Received, Registered, Store, StoreError,
+    StoreOptions, VersionId, rows, schema, usage,
 };
 
 /// Versions that one transaction removes at most, so that no request waits long behind it.
@@ -28,6 +29,7 @@ const PRUNED_AT_ONCE: u32 = 256;
 /// A data folder, open. Dropping it waits for what was asked before.
 pub struct DiskStore {
     layout: Arc<Layout>,
+    seal: Arc<Seal>,
     /// `None` only while dropping.
     requests: Option<mpsc::Sender<Job>>,
     thread: Option<JoinHandle<()>>,
@@ -40,17 +42,21 @@ impl DiskStore {
     /// # Errors
     ///
     /// [`StoreError`] says what the operator has to change.
-    pub fn open(root: &Path, durability: Durability) -> Result<Self, StoreError> {
-        Self::open_on(root, durability, files::of_this_machine())
+    pub fn open(root: &Path, options: &StoreOptions) -> Result<Self, StoreError> {
+        Self::open_on(root, options, files::of_this_machine())
     }
 
     pub(super) fn open_on(
         root: &Path,
-        durability: Durability,
+        options: &StoreOptions,
         files: Arc<dyn Files>,
     ) -> Result<Self, StoreError> {
+        let durability = options.durability;
         let layout = Arc::new(Layout::open(root, files, durability)?);
-        let mut connection = schema::open(&layout, durability)?;
+        let key_file = seal::path(root, options.key_file.as_deref());
+        let seal = Arc::new(Seal::open_or_create(&key_file)?);
+        let mut connection = schema::open(&layout, durability, &seal)?;
+        seal::warn_of_unopened(&seal, &connection, &key_file)?;
         let finished = recover(&layout, &mut connection)?;
         let (requests, receiver) = mpsc::channel();
         let writer = Writer::new(connection, Arc::clone(&layout), !finished);
@@ -64,6 +70,7 @@ impl DiskStore {
             })?;
         Ok(Self {
             layout,
+            seal,
             requests: Some(requests),
             thread: Some(thread),
         })
@@ -116,17 +123,24 @@ impl Drop for DiskStore {
 impl Store for DiskStore {
     type Incoming = IncomingFile;
 
-    async fn register(&self, client: NewClient) -> Result<bool, StoreError> {
-        self.call(move |rows, _| rows::register(rows, &client))
+    async fn register(&self, client: NewClient, most: u64) -> Result<Registered, StoreError> {
+        self.call(move |rows, _| rows::register(rows, &client, most))
             .await
     }
 
+    async fn stored(&self, id: Option<ClientId>) -> Result<u64, StoreError> {
+        self.call(move |rows, _| usage::stored(rows, id)).await
+    }
+
     async fn client(&self, id: ClientId) -> Result<Option<Client>, StoreError> {
-        self.call(move |rows, _| rows::client(rows, id)).await
+        let seal = Arc::clone(&self.seal);
+        self.call(move |rows, _| rows::client(rows, &seal, id))
+            .await
     }
 
     async fn set_keys(&self, id: ClientId, keys: NewKeys) -> Result<KeysSet, StoreError> {
-        self.call(move |rows, _| rows::set_keys(rows, id, &keys))
+        let seal = Arc::clone(&self.seal);
+        self.call(move |rows, _| rows::set_keys(rows, &seal, id, &keys))
             .await
     }
 
@@ -136,12 +150,20 @@ impl Store for DiskStore {
         aes_key: AesKey,
         version: u8,
     ) -> Result<bool, StoreError> {
-        self.call(move |rows, _| rows::set_aes_key(rows, id, &aes_key, version))
+        let seal = Arc::clone(&self.seal);
+        self.call(move |rows, _| rows::set_aes_key(rows, &seal, id, &aes_key, version))
+            .await
+    }
+
+    async fn forget_aes_key(&self, id: ClientId, aes_key: AesKey) -> Result<bool, StoreError> {
+        let seal = Arc::clone(&self.seal);
+        self.call(move |rows, _| rows::forget_aes_key(rows, &seal, id, &aes_key))
             .await
     }
 
     async fn seen(&self, id: ClientId, version: u8) -> Result<Option<Client>, StoreError> {
-        self.call(move |rows, _| rows::seen(rows, id, version))
+        let seal = Arc::clone(&self.seal);
+        self.call(move |rows, _| rows::seen(rows, &seal, id, version))
             .await
     }
 

@@ -63,10 +63,9 @@ pub(crate) fn check(args: CheckedConfig, warnings: &[String]) -> Done {
 }
 
 fn resolve(args: CheckedConfig) -> Result<Resolved, Failure> {
-    let advice = "put a port into it, or use --listen";
     (*args.serve)
         .resolve()
-        .map_err(|error| Failure::of(Exit::Usage, &error, advice))
+        .map_err(|error| Failure::of(Exit::Usage, &error, error.advice()))
 }
 
 #[derive(Serialize)]

@@ -148,6 +148,7 @@ struct FindingEntry {
 pub(crate) fn doctor(args: &Doctor) -> Done {
     let examination = Examination {
         free_space: args.want_free.as_u64(),
+        key_file: args.key_file.clone(),
         repair: args.repair,
     };
     let findings = examination.run(&args.store.data)?;

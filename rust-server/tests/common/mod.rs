@@ -7,7 +7,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -28,6 +28,7 @@ pub const PROGRAM: &str = env!("CARGO_BIN_EXE_backup-server");
 /// A running server. Killed when dropped.
 pub struct Server {
     process: Child,
+    stdout: BufReader<ChildStdout>,
     log: Option<JoinHandle<String>>,
     pub address: SocketAddr,
     pub dialect: Dialect,
@@ -70,10 +71,18 @@ impl Server {
         };
         Self {
             process,
+            stdout,
             log: Some(log),
             address,
             dialect: dialect.clone(),
         }
+    }
+
+    /// The next line that it writes.
+    pub fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.stdout.read_line(&mut line).expect("readable");
+        line
     }
 
     pub fn connect(&self) -> Client {

@@ -88,6 +88,9 @@ impl Campaign {
             "127.0.0.1:0",
             "--log",
             "warn",
+            // The disk itself is to be full, and not what the server keeps free of it.
+            "--min-free",
+            "0",
             "--dialect",
         ]);
         command.arg(self.dialect.to_string());

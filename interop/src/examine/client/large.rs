@@ -55,8 +55,14 @@ impl Zeros {
     /// What is wrong with it, once all of it has come: what was due, and what came.
     pub(super) fn fault(&self) -> Option<(String, String)> {
         let due = format!("the {} zeros of the file, encrypted", self.size);
-        let at = self.wrong_at?;
-        Some((due, format!("another byte at {at}")))
+        let came = self.seen + self.rest.len() as u64;
+        // Padding is at least a byte.
+        let whole = self.size / BLOCK as u64 * BLOCK as u64 + BLOCK as u64;
+        match self.wrong_at {
+            Some(at) => Some((due, format!("another byte at {at}"))),
+            None if came != whole => Some((due, format!("{came} bytes of content, not {whole}"))),
+            None => None,
+        }
     }
 }
 
@@ -89,5 +95,16 @@ mod tests {
         let mut zeros = Zeros::new(key.clone(), 16);
         zeros.take(&key.encrypt(&[0; 32])[..32]);
         assert_eq!(zeros.wrong_at, Some(16));
+    }
+
+    #[test]
+    fn wants_the_whole_content() {
+        let key = AesKey::new(vec![7; 16]).expect("a key");
+        let content = key.encrypt(&[0; 100]);
+        for (size, right) in [(0, false), (96, false), (111, false), (112, true)] {
+            let mut zeros = Zeros::new(key.clone(), 100);
+            zeros.take(&content[..size]);
+            assert_eq!(zeros.fault().is_none(), right, "{size}");
+        }
     }
 }

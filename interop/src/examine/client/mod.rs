@@ -4,7 +4,8 @@
 //! | module | what it knows |
 //! |---|---|
 //! | `program` | how the client is started, and where it finds its files |
-//! | `host`, `book`, `reply` | the played server: its port, its right answers, what a case makes of them |
+//! | `host`, `line` | the played server: its port, and each of its connections |
+//! | `book`, `reply`, `large` | its right answers, what a case makes of them, and a file that no memory holds |
 //! | `setting` | the folder, the runs and the expectations of one case |
 //! | `cases` | the table |
 //!
@@ -16,6 +17,7 @@ mod book;
 mod cases;
 mod host;
 mod large;
+mod line;
 mod program;
 mod reply;
 mod setting;
@@ -53,7 +55,8 @@ impl Bench for ClientBench {
     fn finish(&self, setting: Setting, about: &About, stop: Option<Stop>) -> Finished {
         let folder = setting.folder().to_owned();
         let dialect = Arc::clone(&self.examination.dialect);
-        let (found, recording) = setting.finish();
+        let (found, recording, settled) = setting.finish();
+        let stop = settled.err().or(stop);
         let side = Side::Client;
         let events = found.iter();
         let mut findings: Vec<_> = events

@@ -1,5 +1,8 @@
 //! What a client's case works on: a fresh folder, a played server, and the client's runs in it.
 
+mod expect;
+mod run;
+
 use std::collections::HashSet;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -12,17 +15,19 @@ use crate::examine::case::About;
 use crate::examine::client::book::{Given, Plain};
 use crate::examine::client::cases;
 use crate::examine::client::host::{Asked, Host};
-use crate::examine::client::program::{Program, Start};
+use crate::examine::client::program::Program;
 use crate::examine::client::reply::Reply;
 use crate::examine::event::CaseLevel;
 use crate::frame::Id;
 use crate::info_file::InfoFile;
-use crate::judge::{self, Finding, Level, Run, Source, Whose};
-use crate::message::{Field, Kind};
+use crate::judge::{self, Finding, Level, Run};
+use crate::message::Field;
 use crate::oracle::{KeyPair, Keyring};
 use crate::peer::Ability;
-use crate::process::{self, Process};
 use crate::record::Recording;
+
+pub(super) use expect::Outcome;
+use run::Ended;
 
 /// How long the server waits in the middle of a request, and for what a client owes without being asked.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -59,16 +64,9 @@ pub(super) enum Focus {
 
 /// A file that the client is given.
 #[derive(Debug, Clone)]
-pub(super) struct TestFile {
+pub(crate) struct TestFile {
     pub(super) name: String,
     path: PathBuf,
-}
-
-/// How a run ended.
-#[derive(Debug, Clone)]
-pub(super) struct Ended {
-    code: Option<i32>,
-    said: String,
 }
 
 /// What a case works on.
@@ -275,154 +273,6 @@ impl Setting {
         Ok(())
     }
 
-    /// Runs the client to its end on a file.
-    pub(super) fn send(&mut self, file: &TestFile) -> Step {
-        self.send_with(&[file], &[])
-    }
-
-    /// The same for several files, by a client with these abilities.
-    pub(super) fn send_with(&mut self, files: &[&TestFile], abilities: &[Ability]) -> Step {
-        for ability in abilities {
-            self.needs(*ability)?;
-        }
-        let number = self.runs.len();
-        self.host.begin_run(number);
-        let mut abilities = abilities.to_vec();
-        if !abilities.contains(&Ability::SetUpFiles) {
-            abilities.push(Ability::Dialect);
-        }
-        let examination = Arc::clone(&self.examination);
-        if examination
-            .program
-            .has_to_look(&abilities, &examination.dialect)
-        {
-            let reason = "set up by files alone, this client looks for its dialect: the matrix examines that";
-            return Err(Stop::Skip(reason.into()));
-        }
-        self.identity = examination.program.identity(&self.work, &abilities);
-        ours(&self.identity, fs::create_dir_all(&self.identity))?;
-        let names: Vec<_> = files.iter().map(|file| file.name.clone()).collect();
-        let start = Start {
-            host: self.host.address.ip().to_string(),
-            port: self.host.address.port(),
-            name: &self.name,
-            files: names,
-            work: &self.work,
-            dialect: self.told()?,
-            abilities: &abilities,
-            output: self.folder.join(format!("client-{}", number + 1)),
-        };
-        if examination.program.is_set_up_by_files() || abilities.contains(&Ability::SetUpFiles) {
-            let (end, last) = self.ends;
-            let path = self.work.join("transfer.info");
-            ours(&path, fs::write(&path, start.transfer_info(end, last)))?;
-        }
-        self.runs.push(Run {
-            dialect: Arc::clone(&examination.dialect),
-            untold: false,
-            identity: self.planted,
-            client: self.client,
-            name: self.name.clone(),
-            files: files
-                .iter()
-                .map(|file| Source {
-                    path: file.path.clone(),
-                    sent_as: file.name.clone(),
-                })
-                .collect(),
-            killed: false,
-        });
-        let ended = match &examination.program {
-            #[cfg(test)]
-            Program::Played(fault) => self.play(*fault, &start),
-            program => self.run(program, &start)?,
-        };
-        self.read_identity();
-        let Some(ended) = ended else {
-            if let Some(run) = self.runs.last_mut() {
-                run.killed = true;
-            }
-            let due = "an end of the client";
-            return Err(self.fail(Field::Exit, due, "it still runs at the case's deadline", ""));
-        };
-        self.host.settle(self.deadline);
-        let crash = ended.crash();
-        self.last = Some(ended);
-        if let Some(said) = crash {
-            return Err(self.fail(Field::Exit, "an end by itself", &said, ""));
-        }
-        let faults = std::mem::take(&mut self.host.state().faults);
-        if let Some((due, came)) = faults.first() {
-            return Err(self.fail(Field::Order, due, came, ""));
-        }
-        Ok(())
-    }
-
-    /// `None` where it still runs at the deadline.
-    fn run(&self, program: &Program, start: &Start<'_>) -> Step<Option<Ended>> {
-        let order = program.order(start).map_err(Stop::Ours)?;
-        let process = Process::start(&order).map_err(|error| {
-            let program = order.program.to_string_lossy();
-            Stop::NotStarted(format!("{program}: {error}"))
-        })?;
-        let status = process.wait(self.deadline);
-        if status.is_none() {
-            self.host.excuse();
-            process.kill();
-            return Ok(None);
-        }
-        Ok(Some(Ended {
-            code: status.and_then(|status| status.code()),
-            said: process::describe(status),
-        }))
-    }
-
-    /// The scripted client in a thread; `None` where it still runs at the deadline.
-    #[cfg(test)]
-    fn play(&self, fault: Option<crate::play::ClientFault>, start: &Start<'_>) -> Option<Ended> {
-        let dialect = Dialect::clone(&self.examination.dialect);
-        let work = start.work.to_owned();
-        let files = match &start.files[..] {
-            // One file is read from transfer.info.
-            [_] => Vec::new(),
-            files => files.to_vec(),
-        };
-        let (send, receive) = std::sync::mpsc::channel();
-        std::thread::spawn(move || {
-            let code = crate::play::client_in(&work, &files, dialect, fault);
-            let _ = send.send(code);
-        });
-        let left = self.deadline.saturating_duration_since(Instant::now());
-        let Ok(code) = receive.recv_timeout(left) else {
-            self.host.excuse();
-            return None;
-        };
-        Some(Ended {
-            code: Some(code.into()),
-            said: format!("exit code {code}"),
-        })
-    }
-
-    /// How a program is told the dialect: by a name or a file, and with modifiers.
-    fn told(&self) -> Step<[String; 2]> {
-        let dialect = self.dialect();
-        let plain = match dialect.argument() {
-            Some(argument) => argument.to_owned(),
-            None => {
-                let path = self.work.join(format!("{}.json", dialect.name));
-                ours(&path, fs::write(&path, dialect.to_file()))?;
-                path.to_string_lossy().into_owned()
-            }
-        };
-        Ok([plain, dialect.expression()])
-    }
-
-    fn read_identity(&mut self) {
-        if let Ok(info) = InfoFile::read(&self.identity) {
-            self.keys.add(info.keys);
-        }
-    }
-
     /// The identity that the client keeps, and the path of its info file.
     pub(super) fn kept(&self) -> Result<(InfoFile, PathBuf), String> {
         let info = InfoFile::read(&self.identity)?;
@@ -435,115 +285,14 @@ impl Setting {
         self.host.state().book.id_of(&self.name)
     }
 
-    /// The requests of the last run.
-    pub(super) fn course(&self) -> Vec<Kind> {
-        self.host
-            .state()
-            .courses
-            .last()
-            .cloned()
-            .unwrap_or_default()
-    }
-
-    /// Wants the requests of the last run to be these. A key exchange before a further file is left out of
-    /// account: 4.4 recommends it.
-    pub(super) fn expect_course(&mut self, due: &[Kind], section: &'static str) -> Step {
-        let mut course = self.course();
-        let mut before_file = false;
-        course.retain(|kind| {
-            let exchange = matches!(kind, Kind::SendPublicKey | Kind::Reconnect);
-            let repeated = exchange && before_file;
-            before_file |= kind.is_verdict();
-            !repeated
-        });
-        if course == due {
-            return Ok(());
-        }
-        let (due, got) = (self.codes(due), self.codes(&course));
-        Err(self.fail(Field::Order, &due, &got, section))
-    }
-
-    /// Wants none of these requests to have been made in the last run.
-    pub(super) fn expect_none_of(&mut self, kinds: &[Kind], section: &'static str) -> Step {
-        let course = self.course();
-        if !course.iter().any(|kind| kinds.contains(kind)) {
-            return Ok(());
-        }
-        let titles: Vec<_> = kinds
-            .iter()
-            .map(|kind| self.dialect().title_of(*kind))
-            .collect();
-        let due = format!("no {}", titles.join(", no "));
-        let got = self.codes(&course);
-        Err(self.fail(Field::Order, &due, &got, section))
-    }
-
-    fn codes(&self, kinds: &[Kind]) -> String {
-        let codes: Vec<_> = kinds
-            .iter()
-            .map(|kind| match self.dialect().code(*kind) {
-                Some(code) => code.to_string(),
-                None => kind.slug(),
-            })
-            .collect();
-        match codes.is_empty() {
-            true => "no request".into(),
-            false => codes.join(" "),
-        }
-    }
-
-    /// Wants the exit code to say done, refused or given up, where the client has a table of them.
-    pub(super) fn expect_exit(&mut self, outcome: Outcome) -> Step {
-        let (Some(codes), Some(ended)) = (self.examination.program.exit_codes(), self.last.clone())
-        else {
-            return Ok(());
-        };
-        let [done, refused, gave_up] = codes;
-        let (right, due) = match outcome {
-            Outcome::Done => (ended.code == Some(done), format!("exit code {done}")),
-            Outcome::Refused => (ended.code == Some(refused), format!("exit code {refused}")),
-            Outcome::GaveUp => (ended.code == Some(gave_up), format!("exit code {gave_up}")),
-            Outcome::NotDone => (
-                ended.code != Some(done),
-                format!("an exit code other than {done}"),
-            ),
-        };
-        if right {
-            return Ok(());
-        }
-        Err(self.fail(Field::Exit, &due, &ended.said, "8.5"))
-    }
-
-    /// Puts down what is wrong besides the bytes; the case may end with the value or go on.
-    pub(super) fn fail(
-        &mut self,
-        field: Field,
-        due: &str,
-        got: &str,
-        section: &'static str,
-    ) -> Stop {
-        self.findings.push(Finding {
-            whose: Whose::Client,
-            level: self.level,
-            field,
-            place: None,
-            expected: due.into(),
-            got: got.into(),
-            section,
-            cause: self.cause.map(str::to_owned),
-            order: u64::MAX,
-        });
-        Stop::Failed
-    }
-
     /// The case's folder.
     pub(super) fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// Judges what passed.
-    pub(super) fn finish(mut self) -> (Vec<Finding>, Recording) {
-        self.host.settle(self.deadline);
+    /// Judges what passed. A fault of the played server is the examiner's.
+    pub(super) fn finish(mut self) -> (Vec<Finding>, Recording, Step) {
+        let settled = self.host.settle(self.deadline);
         let recording = self.host.take_recording();
         let mut keys = self.host.state().book.keys.clone();
         keys.join(self.keys.clone());
@@ -557,8 +306,14 @@ impl Setting {
             }),
         };
         let mut findings = self.in_focus(judged);
+        let missed = !self.findings.is_empty();
         findings.append(&mut self.findings);
-        (findings, recording)
+        // What the case expects did not come about: the first thing that shows it is told with the cause.
+        if let Some(first) = findings.first_mut().filter(|_| missed) {
+            let cause = self.cause.map(str::to_owned);
+            first.cause = first.cause.take().or(cause);
+        }
+        (findings, recording, settled)
     }
 
     fn in_focus(&self, findings: Vec<Finding>) -> Vec<Finding> {
@@ -581,29 +336,6 @@ impl Setting {
             Focus::Course => false,
         };
         findings.into_iter().filter(belongs).collect()
-    }
-}
-
-/// How a client should have ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Outcome {
-    Done,
-    Refused,
-    GaveUp,
-    NotDone,
-}
-
-impl Ended {
-    /// How it crashed, if it did: by a signal, or with an exit code that stands for one or for a panic.
-    fn crash(&self) -> Option<String> {
-        match self.code {
-            None => Some(self.said.clone()),
-            Some(101) => Some("exit code 101, as of a panic".into()),
-            Some(code @ 129..=165) => {
-                Some(format!("exit code {code}, as of signal {}", code - 128))
-            }
-            Some(_) => None,
-        }
     }
 }
 

@@ -24,7 +24,7 @@ use crate::examine::subject::{Source, Subject};
 use crate::judge;
 use crate::message::Field;
 use crate::oracle::Keyring;
-use crate::record::{Recording, Side};
+use crate::record::{Ended, Recording, Side};
 use crate::wire_log;
 
 pub(crate) use cases::TABLE;
@@ -146,7 +146,13 @@ impl Bench for ServerBench {
             .map(|found| finding::event_of(found, about.level, &self.dialect, &recording, side));
         let mut findings: Vec<_> = events.chain(setting.findings).collect();
         let unreachable = matches!(stop, Some(Stop::NotStarted(_)));
-        if let Some(how) = setting.subject.take_crash(unreachable) {
+        // A process that ends resets its connections before it is gone.
+        let cut_off = matches!(stop, Some(Stop::Failed))
+            && recording.connections.iter().any(|connection| {
+                let end = connection.responses.sent.end;
+                end.is_some_and(|end| end.how == Ended::Reset)
+            });
+        if let Some(how) = setting.subject.take_crash(unreachable || cut_off) {
             let expected = "the server goes on running";
             findings.insert(
                 0,

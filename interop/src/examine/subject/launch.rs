@@ -11,6 +11,7 @@ use crate::dialect::Dialect;
 use crate::examine::subject::{Launch, Launched, accepts, free_port};
 use crate::peer::{Peer, Places, Values};
 use crate::process::{self, Order, Process};
+use crate::report;
 
 /// A command that knows nothing of the examiner: it finds its port in `port.info` (8.1), or is told it by the
 /// placeholder `{port}`.
@@ -79,8 +80,8 @@ impl Launch for CommandLine {
             if let Some(status) = process.wait(pause) {
                 let how = process::describe(Some(status));
                 return Err(format!(
-                    "it ended before it listened on port {port}: {how}; see {}.stderr",
-                    output.display()
+                    "it ended before it listened on port {port}: {how}{}",
+                    last_words(output)
                 ));
             }
             if Instant::now() > deadline {
@@ -91,6 +92,20 @@ impl Launch for CommandLine {
             }
         }
         Ok(Box::new(Program { process, address }))
+    }
+}
+
+/// What a program said last on stderr, and where all of it is.
+fn last_words(output: &Path) -> String {
+    let mut name = output.as_os_str().to_owned();
+    name.push(".stderr");
+    let path = Path::new(&name);
+    let text = fs::read(path).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let last = text.lines().rev().find(|line| !line.trim().is_empty());
+    match last {
+        Some(last) => format!("; it printed: {} ({})", report::plain(last), path.display()),
+        None => String::new(),
     }
 }
 

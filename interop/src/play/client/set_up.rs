@@ -37,9 +37,14 @@ impl Client {
         let folder = &self.job.identity;
         let mut kept = info.clone();
         if self.is(Fault::OtherKey) {
-            kept.keys = new_pair().map_err(io::Error::other)?;
+            kept.keys = new_pair(Some(&info.keys)).map_err(io::Error::other)?;
         }
-        kept.write_plain(folder).map_err(io::Error::other)?;
+        match self.is(Fault::NoKeyOnOneLine) {
+            // It can read what it wrote itself.
+            true => kept.write_wrapped(folder),
+            false => kept.write_plain(folder),
+        }
+        .map_err(io::Error::other)?;
         if self.is(Fault::OpenInfo) {
             use std::os::unix::fs::PermissionsExt;
             let open = fs::Permissions::from_mode(0o644);

@@ -1,5 +1,6 @@
 //! One file: transmissions, verdicts, and how it ends (PROTOCOL.md 2.11, 2.12, 6).
 
+use std::io::ErrorKind;
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
@@ -104,7 +105,11 @@ impl Client {
                 return Err(Broken::End(End::Done));
             }
             let response = match self.answer(&[Kind::FileReceived]) {
-                Err(Broken::Io(_)) if self.is(Fault::EndIsReceived) => {
+                // A reset is none, and which of the two comes is not ours to say.
+                Err(Broken::Io(error))
+                    if error.kind() == ErrorKind::UnexpectedEof
+                        && self.is(Fault::EndIsReceived) =>
+                {
                     self.stream = None;
                     let verdict = self.verdict(Kind::CksumRight, sent);
                     self.put(&verdict)?;
@@ -147,15 +152,11 @@ impl Client {
             && (same_size || self.is(Fault::IgnoresContentSize))
             && (zeros || self.is(Fault::IgnoresZeros));
         // Only the faults that change what is sent make these differ.
-        let changed = matches!(
-            self.job.fault,
-            Some(
-                Fault::OtherIdInFile
-                    | Fault::PacketContentSize
-                    | Fault::NoPaddingBlock
-                    | Fault::ResendsNothing
-            )
-        );
+        let changed = match self.job.fault {
+            Some(Fault::NoPaddingBlock) => sent.plain.size().is_multiple_of(oracle::BLOCK as u64),
+            Some(Fault::OtherIdInFile | Fault::PacketContentSize | Fault::ResendsNothing) => true,
+            _ => false,
+        };
         match right || changed {
             true => Ok(()),
             false => Err(Broken::End(End::Violation)),

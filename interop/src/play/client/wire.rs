@@ -67,7 +67,7 @@ impl Client {
                     }
                     continue;
                 }
-                (None, _) if self.is(Fault::SkipsUnexpected) => continue,
+                (None, Some(_)) if self.is(Fault::SkipsUnexpected) => continue,
                 (None, _) if self.is(Fault::IgnoresCode) => {
                     due.first().copied().ok_or(Broken::End(End::Violation))?
                 }
@@ -139,10 +139,8 @@ impl Client {
     /// Whether a response is to this client.
     pub(super) fn is_own(&self, response: &Response, id: &Id, unless: Fault) -> Step<()> {
         let found = response.get(Field::ClientId);
-        let lenient = self.is(unless)
-            || self.is(Fault::OtherIdInKey)
-            || self.is(Fault::OtherIdInFile)
-            || self.is(Fault::CutIsKey);
+        let lenient =
+            self.is(unless) || self.is(Fault::OtherIdInKey) || self.is(Fault::OtherIdInFile);
         match found.is_empty() || found == id || lenient {
             true => Ok(()),
             false => Err(Broken::End(End::Violation)),

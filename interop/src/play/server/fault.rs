@@ -388,7 +388,7 @@ faults! {
         DiesOfReset = "dies-of-reset",
         /// Ends when a client vanishes in a content.
         DiesOfCutContent = "dies-of-cut-content",
-        /// Ends when a connection is reset after an answer.
+        /// Ends when a connection is reset between two messages.
         DiesOfResetLater = "dies-of-reset-later",
         /// Drops the waiting files of a connection that is reset.
         DropsAtReset = "drops-at-reset",

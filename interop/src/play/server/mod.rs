@@ -110,6 +110,11 @@ impl Running {
     pub(crate) fn ended(&self) -> bool {
         self.server.over.load(Ordering::SeqCst)
     }
+
+    /// Whether it is through with all that clients have done to it.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.ended() || self.server.active.load(Ordering::SeqCst) == 0
+    }
 }
 
 #[cfg(test)]

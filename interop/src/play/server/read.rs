@@ -148,7 +148,6 @@ impl Server {
         let reset = error.kind() == ErrorKind::ConnectionReset;
         let dies = match kind {
             _ if self.is(Fault::DiesOfCut) => true,
-            _ if reset && memory.requests > 0 && self.is(Fault::DiesOfResetLater) => true,
             _ if reset => self.is(Fault::DiesOfReset),
             Some(Kind::SendPublicKey) => self.is(Fault::DiesOfCutKey),
             Some(Kind::SendFile) => self.is(Fault::DiesOfCutContent),

@@ -18,8 +18,9 @@ from backup_protocol import BackupProtocolError, ProgramNotFoundError, program
 from filelock import FileLock
 
 # `backup-interop` ends with these when it has judged the program; everything else is no judgement. 5 is a fault of
-# its own: in a case, which then has the verdict `error`, or before all of them.
-_JUDGED = {0, 1, 5, 6}
+# its own: in a case, which then has the verdict `error`, or before all of them. 4 is for a run of nothing but the
+# cases that say whether the others make sense.
+_JUDGED = {0, 1, 4, 5, 6}
 
 # Of a wire log the first characters are attached, and of the program's output the last; the rest is in the files.
 _SHOWN = 8000
@@ -50,7 +51,9 @@ class NotAsSpecifiedError(Exception):
             lines.append(f"  reason    {event['reason']}")
         lines += [f"  does      {event['does']}", f"  expects   {event['expects']}"]
         for finding in event["findings"]:
-            lines.append(f"* {finding['field']} ({finding['level']}, PROTOCOL.md {finding['section']})")
+            # What is a matter of manners has no section.
+            section = f", PROTOCOL.md {finding['section']}" if finding["section"] else ""
+            lines.append(f"* {finding['field']} ({finding['level']}{section})")
             place = finding.get("place")
             if place:
                 lines.append(
@@ -241,7 +244,11 @@ def _examine(session: pytest.Session, folder: Path) -> str:
     (folder / "console.txt").write_text(ended.stdout + ended.stderr, encoding="utf-8")
     if ended.returncode not in _JUDGED or not (folder / "run.jsonl").is_file() or not Run(folder).cases:
         said = (ended.stderr or ended.stdout).strip()
-        return f"backup-interop ended with {ended.returncode} and judged nothing:\n{said}"
+        # Why a program did not start, only it can say.
+        printed = [path.read_text(encoding="utf-8", errors="replace") for path in sorted(folder.rglob("*.stderr"))]
+        lines = [f"backup-interop ended with {ended.returncode} and judged nothing:", said]
+        lines += [f"the program printed:\n{text[-_SHOWN_OUTPUT:].strip()}" for text in printed[-1:] if text.strip()]
+        return "\n".join(lines)
     if option.backup_keep:
         shutil.copytree(folder, option.backup_keep, dirs_exist_ok=True)
     return ""

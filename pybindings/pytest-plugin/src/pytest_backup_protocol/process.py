@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from backup_protocol import BackupProtocolError, program
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from backup_protocol import Dialect
-    from typing_extensions import Self
 
 _STARTS_WITHIN = 30.0
 _ENDS_WITHIN = 30.0

@@ -65,6 +65,12 @@ fn plain(error: &ClientError) -> Option<&'static str> {
             "nothing of it was kept; if it happens with every file, the server sums or decrypts \
              wrongly",
         ),
+        ClientError::Connect { source, .. } if backup_client::is_distrust(source) => Some(
+            "with --ca the certificate must be for the host of --server and be signed by one in the file; \
+             one from `openssl req -x509` needs `-addext basicConstraints=critical,CA:FALSE` to sign itself",
+        ),
+        // TLS, whose errors say themselves what to do.
+        ClientError::Connect { source, .. } if source.get_ref().is_some() => None,
         ClientError::Connect { .. } => Some("check that the server runs and --server is right"),
         ClientError::TimedOut { .. } => Some("give a slow server more time with --timeout"),
         ClientError::Violation { .. } => {
@@ -80,6 +86,10 @@ pub(crate) fn identity(error: &IdentityError) -> Option<&'static str> {
         IdentityError::MeInfo(_) => Some(
             "put the file back from a copy; without one move it away and register under another \
              name, since the server gives an ID only once",
+        ),
+        IdentityError::Record(_) => Some(
+            "it holds nothing but what is known of the server: remove it and give --server once, \
+             and it is written again",
         ),
         IdentityError::OtherName { .. } => {
             Some("leave --name out to use it, or give another folder with --identity")

@@ -44,6 +44,14 @@ pub(crate) enum Verb {
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
+    /// Carry connections of other programs to the server inside TLS, until it is stopped
+    ///
+    /// A program of the family that knows nothing of TLS connects to --listen, and need not be changed.
+    Tunnel {
+        /// Where such programs connect to; port 0 chooses a free one, which is printed
+        #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:1234")]
+        listen: String,
+    },
     /// Show name, server, dialect and the fingerprint of the key; sends nothing
     Info,
 }
@@ -95,6 +103,21 @@ pub(crate) struct Options {
     /// Longest wait for a connection and for each read and write
     #[arg(long, global = true, value_name = "SECS", default_value = "30", value_parser = seconds)]
     pub(crate) timeout: Duration,
+    /// Speak inside TLS; the key of a server is kept when it is met first, and no other one taken after
+    #[arg(long, global = true)]
+    pub(crate) tls: bool,
+    /// Take a server whose certificate is signed by one in this PEM file, in place of a key that is kept
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
+    /// Keys of servers that were met [default: backup-client/known_servers under $XDG_DATA_HOME]
+    #[arg(long, global = true, value_name = "FILE", conflicts_with = "ca")]
+    pub(crate) known_servers: Option<PathBuf>,
+    /// PEM file with this client's own certificate, for a server that asks for one
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) client_cert: Option<PathBuf>,
+    /// PEM file with the private key to it
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) client_key: Option<PathBuf>,
     /// Print results and errors as JSON, one object a line
     #[arg(long, global = true)]
     pub(crate) json: bool,

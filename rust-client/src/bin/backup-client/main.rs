@@ -13,11 +13,13 @@ use std::process::ExitCode;
 
 use backup_client::identity;
 use backup_client::source::SourceFile;
-use backup_client::{Client, ClientError, ClientOptions, Exit, KeyPer};
+use backup_client::{
+    Client, ClientError, ClientOptions, Exit, KeyPer, ServerAddress, TlsOptions, Tunnel,
+};
 
 use crate::args::{CommandLine, KeyPerArg, Options, Verb};
 use crate::output::{ClientLine, Output, Style, with_causes};
-use crate::resolve::{Plan, ResolveError, Task, info_folder, resolve};
+use crate::resolve::{Plan, ResolveError, Task, info_folder, resolve, tls, tunnel_server};
 
 fn main() -> ExitCode {
     let line = match CommandLine::read() {
@@ -41,15 +43,20 @@ fn main() -> ExitCode {
     let mut output = Output::new(style);
     match &line.verb {
         Some(Verb::Info) => info(options, &mut output),
-        _ => match resolve(&line) {
-            Ok(plan) => work(plan, options, &mut output),
+        Some(Verb::Tunnel { listen }) => match (tls(&line), tunnel_server(options)) {
+            (Ok(Some(tls)), Ok(server)) => tunnel(listen, server, tls, options, &mut output),
+            (Ok(None), Ok(_)) => {}
+            (Err(error), _) | (_, Err(error)) => unresolved(&error, &mut output),
+        },
+        _ => match resolve(&line).and_then(|plan| Ok((plan, tls(&line)?))) {
+            Ok((plan, tls)) => work(plan, tls, options, &mut output),
             Err(error) => unresolved(&error, &mut output),
         },
     }
     output.exit().into()
 }
 
-fn work(plan: Plan, options: &Options, output: &mut Output) {
+fn work(plan: Plan, tls: Option<TlsOptions>, options: &Options, output: &mut Output) {
     for warning in &plan.warnings {
         output.warning(warning);
     }
@@ -67,6 +74,7 @@ fn work(plan: Plan, options: &Options, output: &mut Output) {
             KeyPerArg::File => KeyPer::File,
             KeyPerArg::Connection => KeyPer::Connection,
         })
+        .tls(tls)
         .timeout(options.timeout);
     let mut client = match Client::open(client_options) {
         Ok(client) => client,
@@ -87,6 +95,36 @@ fn work(plan: Plan, options: &Options, output: &mut Output) {
         },
         Task::Send(_) => {
             client.send(&files, &mut |event| output.event(event));
+        }
+    }
+}
+
+/// Returns only if it cannot begin.
+fn tunnel(
+    listen: &str,
+    server: ServerAddress,
+    tls: TlsOptions,
+    options: &Options,
+    output: &mut Output,
+) {
+    let tunnel = Tunnel::listen(listen, server, tls, options.timeout);
+    let listening = tunnel.and_then(|tunnel| Ok((tunnel.local_addr()?, tunnel)));
+    match listening {
+        Ok((address, tunnel)) => {
+            output.listening(address);
+            let (json, quiet) = (options.json, options.quiet);
+            tunnel.run(move |error| {
+                let output = Output::new(Style {
+                    json,
+                    quiet,
+                    verbose: false,
+                });
+                output.warning(&with_causes(error));
+            })
+        }
+        Err(error) => {
+            let message = format!("cannot listen on {listen}: {error}");
+            output.failure(Exit::Connection, &message, Some("choose another --listen"));
         }
     }
 }
@@ -164,7 +202,10 @@ fn unresolved(error: &ResolveError, output: &mut Output) {
             Exit::Usage,
             Some("see backup-client --help for the form of transfer.info"),
         ),
-        ResolveError::SendAs(_) | ResolveError::NoDataFolder => (Exit::Usage, None),
+        ResolveError::WithoutTls(_) => (Exit::Usage, Some("add --tls, or leave it out")),
+        ResolveError::SendAs(_) | ResolveError::NoDataFolder | ResolveError::HalfCertificate => {
+            (Exit::Usage, None)
+        }
     };
     output.failure(exit, &with_causes(error), advice);
 }

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::io::{self, Write as _};
+use std::net::SocketAddr;
 use std::path::Path;
 
 use backup_client::{ClientError, Dialect, Event, Exit, Sent, Warning};
@@ -42,6 +43,9 @@ enum Line<'a> {
         error: Option<ErrorLine>,
     },
     Client(&'a ClientLine),
+    Tunnel {
+        listening: String,
+    },
     Error {
         error: ErrorLine,
     },
@@ -204,6 +208,15 @@ impl Output {
         self.result(&format!("key          {}", client.key_fingerprint));
         self.result(&format!("client ID    {}\u{2026}", client.client_id_prefix));
         self.result(&format!("identity     {}", client.identity));
+    }
+
+    /// Where a tunnel begins.
+    pub(crate) fn listening(&self, address: SocketAddr) {
+        if self.style.json {
+            let listening = address.to_string();
+            return self.line(&Line::Tunnel { listening });
+        }
+        self.result(&format!("listening on {address}"));
     }
 
     /// A failure of the whole call.

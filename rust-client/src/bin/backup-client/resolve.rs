@@ -4,9 +4,9 @@ use std::env;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use backup_client::ServerAddress;
 use backup_client::identity::{self, IdentityError};
 use backup_client::setup::{NAME_COMFORT, SetupError, TransferInfo};
+use backup_client::{ServerAddress, TlsOptions};
 use backup_protocol::wire::Name;
 use thiserror::Error;
 
@@ -40,6 +40,10 @@ pub(crate) enum ResolveError {
     SendAs(usize),
     #[error("no place for the identity: neither XDG_DATA_HOME nor HOME is set")]
     NoDataFolder,
+    #[error("{0} is of no use without --tls")]
+    WithoutTls(&'static str),
+    #[error("--client-cert and --client-key belong together")]
+    HalfCertificate,
     #[error(transparent)]
     Setup(#[from] SetupError),
     #[error(transparent)]
@@ -61,7 +65,9 @@ pub(crate) fn resolve(line: &CommandLine) -> Result<Plan, ResolveError> {
     let plan = match &line.verb {
         None => from_transfer_info(options)?,
         Some(Verb::Send { files }) => from_options(options, Task::Send(files.clone()))?,
-        Some(Verb::Register | Verb::Info) => from_options(options, Task::Register)?,
+        Some(Verb::Register | Verb::Info | Verb::Tunnel { .. }) => {
+            from_options(options, Task::Register)?
+        }
     };
     match &plan.task {
         Task::Send(files) if options.send_as.is_some() && files.len() != 1 => {
@@ -69,6 +75,41 @@ pub(crate) fn resolve(line: &CommandLine) -> Result<Plan, ResolveError> {
         }
         _ => Ok(plan),
     }
+}
+
+/// How TLS is spoken, if it is. A tunnel always does.
+pub(crate) fn tls(line: &CommandLine) -> Result<Option<TlsOptions>, ResolveError> {
+    let options = &line.options;
+    if !options.tls && !matches!(line.verb, Some(Verb::Tunnel { .. })) {
+        let given = [
+            (&options.ca, "--ca"),
+            (&options.known_servers, "--known-servers"),
+            (&options.client_cert, "--client-cert"),
+            (&options.client_key, "--client-key"),
+        ];
+        // Whoever says whom to trust must not be left in the clear.
+        return match given.into_iter().find(|(given, _)| given.is_some()) {
+            Some((_, option)) => Err(ResolveError::WithoutTls(option)),
+            None => Ok(None),
+        };
+    }
+    let tls = match (&options.ca, &options.known_servers) {
+        (Some(ca), _) => TlsOptions::signed_by(ca),
+        (None, Some(file)) => TlsOptions::pinned(file),
+        (None, None) => TlsOptions::pinned(data_folder()?.join("known_servers")),
+    };
+    match (&options.client_cert, &options.client_key) {
+        (Some(certificate), Some(key)) => {
+            Ok(Some(tls.certificate(certificate.clone(), key.clone())))
+        }
+        (None, None) => Ok(Some(tls)),
+        _ => Err(ResolveError::HalfCertificate),
+    }
+}
+
+/// The server that a tunnel leads to.
+pub(crate) fn tunnel_server(options: &Options) -> Result<ServerAddress, ResolveError> {
+    options.server.clone().ok_or(NO_SERVER)
 }
 
 /// The folder that `info` is about.
@@ -148,7 +189,8 @@ fn setup_folders() -> Vec<PathBuf> {
     folders
 }
 
-fn default_folder(server: &ServerAddress, name: &Name) -> Result<PathBuf, ResolveError> {
+/// Where this program keeps things.
+fn data_folder() -> Result<PathBuf, ResolveError> {
     let absolute = |variable| {
         env::var_os(variable)
             .map(PathBuf::from)
@@ -158,9 +200,12 @@ fn default_folder(server: &ServerAddress, name: &Name) -> Result<PathBuf, Resolv
         .or_else(|| absolute("HOME").map(|home| home.join(".local/share")))
         .or_else(|| absolute("LOCALAPPDATA"))
         .ok_or(ResolveError::NoDataFolder)?;
+    Ok(data.join("backup-client"))
+}
+
+fn default_folder(server: &ServerAddress, name: &Name) -> Result<PathBuf, ResolveError> {
     let server = format!("{}_{}", server.host(), server.port());
-    Ok(data
-        .join("backup-client")
+    Ok(data_folder()?
         .join(folder_name(&server))
         .join(folder_name(name.as_str())))
 }

@@ -56,6 +56,18 @@ impl ContentSums {
         self.plain_size
     }
 
+    /// Whether the same checksums were asked for there.
+    #[must_use]
+    pub fn takes_the_same(&self, other: &Self) -> bool {
+        let kinds = |sums: &Self| {
+            sums.sums
+                .iter()
+                .map(|(kind, input, _)| (*kind, *input))
+                .collect::<Vec<_>>()
+        };
+        kinds(self) == kinds(other)
+    }
+
     /// A checksum, if it is one of those that were asked for.
     pub(super) fn get(&self, kind: Checksum, input: ChecksumInput) -> Option<u32> {
         let mut all = self.all();

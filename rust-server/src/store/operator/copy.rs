@@ -26,7 +26,7 @@ pub struct Copied {
 impl Operator {
     /// Copies the store to a folder, which is created and may not exist. The rows are those of one moment, and the
     /// content is what belongs to them: content never changes, and what is removed in the meantime is left
-    /// out of the rows as well. All of it is durable when this returns.
+    /// out of the rows as well. AES keys stay behind. All of it is durable when this returns.
     ///
     /// # Errors
     ///
@@ -42,11 +42,14 @@ impl Operator {
             platform::create_private_dir_all(&folder).map_err(failed("create", &folder))?;
         }
         let database = to.join("backup.db");
-        // It holds AES keys: nobody may look while it is written.
+        // It holds the IDs of clients: nobody may look while it is written.
         platform::open_private(&database).map_err(failed("create", &database))?;
         self.connection
             .execute("VACUUM INTO ?", [database.to_string_lossy()])?;
         let copy = Self::change(to)?;
+        // Copies go to other machines, and the key file does not: clients exchange keys once more there.
+        copy.connection
+            .execute("UPDATE clients SET aes_key = NULL", [])?;
         let mut copied = Copied::default();
         for version in copy.versions(None, None)? {
             self.copy_version(&copy, &version, &mut copied)?;

@@ -1,6 +1,7 @@
 //! Whether rows and files agree, and what can be done if they do not.
 
 use std::collections::HashSet;
+use std::error::Error as _;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -10,6 +11,7 @@ use super::folder::{self, failed};
 use super::{Damage, Operator, Result, VersionInfo};
 use crate::platform;
 use crate::store::rows::milliseconds;
+use crate::store::seal::{self, Seal};
 
 /// What is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +30,8 @@ pub enum FindingKind {
     Permissions,
     /// The disk is nearly full.
     Space,
+    /// The key file is missing, or not the one that the stored keys were sealed with.
+    KeyFile,
     /// Nothing can be made durable, or no second name be given, here.
     FileSystem,
 }
@@ -44,6 +48,7 @@ impl FindingKind {
             Self::NoRow => "no-row",
             Self::Permissions => "permissions",
             Self::Space => "space",
+            Self::KeyFile => "key-file",
             Self::FileSystem => "file-system",
         }
     }
@@ -65,10 +70,12 @@ pub struct Finding {
 }
 
 /// What an examination is to do.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Examination {
     /// Bytes that should be free.
     pub free_space: u64,
+    /// Where the key file is; `seal.key` in the data folder if `None`.
+    pub key_file: Option<PathBuf>,
     /// Move aside what is wrong. Nothing is ever deleted.
     pub repair: bool,
 }
@@ -93,7 +100,9 @@ impl Examination {
         };
         patient.database()?;
         patient.file_system(self.free_space);
-        patient.permissions();
+        let key_file = seal::path(root, self.key_file.as_deref());
+        patient.permissions(&key_file);
+        patient.key_file(&key_file)?;
         patient.contents()?;
         patient.names()?;
         patient.leftovers()?;
@@ -152,13 +161,35 @@ impl Patient {
         }
     }
 
-    fn permissions(&mut self) {
+    fn key_file(&mut self, path: &Path) -> Result<()> {
+        let rows = &self.operator.connection;
+        if !path.exists() && !seal::is_needed(rows)? {
+            return Ok(());
+        }
+        let wrong = match Seal::read(path).map(|seal| seal.unopened(rows)) {
+            Ok(unopened) => match unopened? {
+                0 => return Ok(()),
+                clients => format!(
+                    "the keys of {clients} clients were sealed with another file; they exchange keys once more"
+                ),
+            },
+            Err(error) => error.source().map_or_else(
+                || error.to_string(),
+                |source| format!("{error}: {source}; the server makes a new one"),
+            ),
+        };
+        self.found(FindingKind::KeyFile, path, wrong);
+        Ok(())
+    }
+
+    fn permissions(&mut self, key_file: &Path) {
         let folder = &self.operator.folder;
         // The folder itself may have been made by somebody else: what is in it is private all the same, as long as
         // nobody can put something in its place.
         let mut paths = vec![(folder.root().to_owned(), 0o022)];
         let private = [
             folder.root().join("backup.db"),
+            key_file.to_owned(),
             folder.versions(),
             folder.clients(),
             folder.incoming(),

@@ -45,7 +45,7 @@ const VERSION_1: &str = "
     PRAGMA application_id = 1651209584;
     PRAGMA user_version = 1;
     INSERT INTO clients VALUES
-        (1, CAST('alice''s own ID..' AS BLOB), 'alice', 'alice-0', NULL, NULL, 3, 1000, 2000);
+        (1, CAST('alice''s own ID..' AS BLOB), 'alice', 'alice-0', NULL, CAST('in the clear 16B' AS BLOB), 3, 1000, 2000);
     INSERT INTO files VALUES (1, 1, 'a', 'a', 'a');
     INSERT INTO versions VALUES (1, 1, 'x', 1, 16, 7, 1000, 1000, 1);
     INSERT INTO versions VALUES (2, 1, 'y', 1, 16, 7, 1000, NULL, 0);
@@ -115,6 +115,42 @@ async fn a_new_aes_key_leaves_the_public_key() {
 }
 
 #[tokio::test]
+async fn keys_do_not_open_with_another_key_file_and_nothing_else_is_lost() {
+    let folder = Folder::new();
+    let store = folder.open();
+    register(&store, ALICE, "alice").await;
+    upload(&store, ALICE, "a", "kept").await;
+    verify(&store, "a", None).await;
+    let key = AesKey::from_bytes(&[7; 16]).expect("a key");
+    let set = store.set_aes_key(ALICE, key.clone(), 3).await;
+    assert!(set.expect("a store"));
+    drop(store);
+    let database = fs::read(folder.root.path().join("backup.db")).expect("readable");
+    assert!(!database.windows(16).any(|part| part == key.as_bytes()));
+
+    let key_of = |store: DiskStore| async move {
+        let alice = store.client(ALICE).await.expect("a store");
+        alice.expect("a client").aes_key
+    };
+    assert!(key_of(folder.open()).await == Some(key.clone()));
+    let path = folder.root.path().join("seal.key");
+    let right = fs::read(&path).expect("readable");
+    fs::remove_file(&path).expect("removed");
+    let store = folder.open();
+    // Not this one either: what does not open is never forgotten by its value.
+    assert!(
+        !store
+            .forget_aes_key(ALICE, key.clone())
+            .await
+            .expect("a store")
+    );
+    assert!(key_of(store).await.is_none());
+    assert_eq!(folder.verified(), pairs([("a", "kept")]));
+    fs::write(&path, right).expect("written");
+    assert!(key_of(folder.open()).await == Some(key));
+}
+
+#[tokio::test]
 async fn a_database_of_the_first_release_is_taken_over() {
     let folder = Folder::new();
     let path = folder.root.path().join("backup.db");
@@ -134,6 +170,17 @@ async fn a_database_of_the_first_release_is_taken_over() {
     }
 
     let store = folder.open();
+    // Her AES key is what it was, and nowhere to be read any more.
+    let alice = store.client(ALICE).await.expect("a store");
+    let key = alice.and_then(|alice| alice.aes_key).expect("a key");
+    assert_eq!(key.as_bytes(), b"in the clear 16B");
+    for name in ["backup.db", "backup.db-wal"] {
+        let bytes = fs::read(folder.root.path().join(name)).expect("readable");
+        assert!(
+            !bytes.windows(16).any(|part| part == key.as_bytes()),
+            "{name}"
+        );
+    }
     assert!(store.learn(ALICE, learned()).await.expect("a store"));
     assert!(!register(&store, BOB, "alice").await, "the name is held");
     assert_eq!(folder.incoming(), ["waits"]);

@@ -35,7 +35,7 @@ impl Folder {
     }
 
     fn try_open(&self) -> Result<DiskStore, StoreError> {
-        DiskStore::open(self.root.path(), Durability::Full)
+        DiskStore::open(self.root.path(), &StoreOptions::default())
     }
 
     fn rows(&self) -> rusqlite::Connection {
@@ -108,14 +108,13 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 async fn register(store: &DiskStore, id: ClientId, name: &str) -> bool {
-    store
-        .register(NewClient {
-            id,
-            name: name.into(),
-            version: 3,
-        })
-        .await
-        .expect("a store")
+    let new = NewClient {
+        id,
+        name: name.into(),
+        version: 3,
+    };
+    let registered = store.register(new, 100).await.expect("a store");
+    registered == Registered::Done
 }
 
 async fn upload(store: &DiskStore, id: ClientId, name: &str, plain: &str) -> VersionId {

@@ -27,7 +27,11 @@ fn open(
     files: &SimulatedFiles,
     durability: Durability,
 ) -> Result<DiskStore, StoreError> {
-    DiskStore::open_on(root, durability, Arc::new(files.clone()))
+    let options = StoreOptions {
+        durability,
+        ..StoreOptions::default()
+    };
+    DiskStore::open_on(root, &options, Arc::new(files.clone()))
 }
 
 /// In memory where the system has such a folder: the database is synced often.

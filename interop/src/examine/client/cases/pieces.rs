@@ -43,7 +43,12 @@ pub(super) const CASES: &[Case<Setting>] = &[
     does "writes an acknowledgement that nobody waits for and the response to the file in one segment",
     expects "the acknowledgement is skipped and the response behind it is read",
     |s| {
-        let acknowledged = frame::response(s.dialect(), Kind::Acknowledged, &[]);
+        let id = [7; frame::ID_SIZE];
+        let payload = match s.dialect().acknowledges_with_id() {
+            true => &id[..],
+            false => &[],
+        };
+        let acknowledged = frame::response(s.dialect(), Kind::Acknowledged, payload);
         s.script(move |asked, reply| {
             if asked.is(Kind::SendFile) {
                 reply.precede(&acknowledged);

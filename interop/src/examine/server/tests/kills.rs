@@ -595,3 +595,129 @@ pub(super) const KILLS: &[(&str, &str, &str)] = &[
         "seed",
     ),
 ];
+
+/// Cases whose fault another one before them sees too: each is seen failing alone.
+pub(super) const EARLIER: &[(&str, &str)] = &[
+    ("server/sanity/last", "server/registration/answer"),
+    ("server/registration/answer", "server/sanity/first"),
+    ("server/registration/one-write", "server/sanity/first"),
+    (
+        "server/registration/refused-client-id",
+        "server/registration/name-taken",
+    ),
+    (
+        "server/content/answer",
+        "server/keys/key-outlives-the-connection",
+    ),
+    (
+        "server/content/nine-digits",
+        "server/keys/key-outlives-the-connection",
+    ),
+    (
+        "server/content/length-counts",
+        "server/keys/key-outlives-the-connection",
+    ),
+    ("server/content/one-byte", "server/content/length-counts"),
+    (
+        "server/content/one-byte-less-than-a-block",
+        "server/keys/key-of-its-own-connection",
+    ),
+    (
+        "server/content/whole-blocks",
+        "server/content/length-counts",
+    ),
+    ("server/content/newlines", "server/content/around-1024"),
+    ("server/content/end-of-text", "server/content/length-counts"),
+    ("server/content/every-byte", "server/content/around-1024"),
+    (
+        "server/content/trailing-zeros",
+        "server/content/length-counts",
+    ),
+    (
+        "server/files/last-padding-byte-17",
+        "server/files/key-of-another-client",
+    ),
+    (
+        "server/files/three-in-a-row",
+        "server/content/length-counts",
+    ),
+    (
+        "server/names/echo",
+        "server/keys/key-outlives-the-connection",
+    ),
+    (
+        "server/packets/number-0",
+        "server/keys/key-outlives-the-connection",
+    ),
+    (
+        "server/packets/without-the-first",
+        "server/files/key-of-another-client",
+    ),
+    (
+        "server/packets/missing",
+        "server/files/key-of-another-client",
+    ),
+    ("server/packets/begun-again", "server/packets/number-0"),
+    (
+        "server/packets/too-little",
+        "server/files/key-of-another-client",
+    ),
+    ("server/verdicts/right", "server/files/second-version"),
+    (
+        "server/verdicts/right-for-nothing",
+        "server/verdicts/right-again",
+    ),
+    (
+        "server/verdicts/right-with-an-unterminated-name",
+        "server/verdicts/right-for-another-name",
+    ),
+    (
+        "server/verdicts/give-up",
+        "server/files/same-name-of-two-clients",
+    ),
+    (
+        "server/verdicts/on-another-connection",
+        "server/files/same-name-of-two-clients",
+    ),
+    (
+        "server/framing/header-in-two-pieces",
+        "server/framing/register-byte-by-byte",
+    ),
+    (
+        "server/framing/content-on-its-own",
+        "server/content/one-mebibyte",
+    ),
+    (
+        "server/framing/ten-in-one-write",
+        "server/verdicts/wrong-for-nothing",
+    ),
+    ("server/framing/again-in-one-write", "server/verdicts/wrong"),
+    (
+        "server/framing/connection-per-request",
+        "server/keys/key-outlives-the-connection",
+    ),
+    (
+        "server/store/verified-version-stays",
+        "server/verdicts/give-up-keeps-the-verified",
+    ),
+    (
+        "server/store/two-clients",
+        "server/store/verified-version-stays",
+    ),
+    (
+        "server/resilience/vanishes-at-once",
+        "server/store/verified",
+    ),
+    (
+        "server/resilience/vanishes-in-the-content",
+        "server/store/cut-upload",
+    ),
+    (
+        "server/resilience/idle-client",
+        "server/keys/key-of-its-own-connection",
+    ),
+    (
+        "server/resilience/fifty-clients-in-turn",
+        "server/content/around-4096",
+    ),
+];
