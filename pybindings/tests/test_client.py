@@ -252,8 +252,10 @@ def test_what_progress_raises_ends_the_call(report: Path, tmp_path: Path) -> Non
 
 
 def test_ctrl_c_ends_a_wait(tmp_path: Path) -> None:
+    # A job in the background of a shell is born deaf to SIGINT, and Python leaves it so.
     script = """
-import sys, backup_protocol
+import signal, sys, backup_protocol
+signal.signal(signal.SIGINT, signal.default_int_handler)
 client = backup_protocol.Client(sys.argv[1], "alice", sys.argv[2], timeout=600)
 try:
     client.register()
