@@ -15,15 +15,13 @@ CLIENT_CASES = ["client/sanity/first", "client/cksums/ends-its-side"]
 
 def main() -> int:
     arguments = sys.argv[1:]
-    if arguments[:2] == ["list", "--peers"]:
-        assert Path(arguments[2]).is_dir()
+    if arguments == ["list"]:
         print("Cases of a server (level, PROTOCOL.md section, what happens)")
         print("\n".join(f"  {case:40} must  what it does" for case in CASES))
         print("Cases of a client")
         print("\n".join(f"  {case:40} must  what it does" for case in CLIENT_CASES))
         print("Scenarios\n  matrix/first-backup  6.1  a new client backs up a file")
-        print("no peers", file=sys.stderr)
-        return 2
+        return 0
     with Path(os.environ["FAKE_CALLS"]).open("a") as calls:
         print(json.dumps(arguments), file=calls)
     run = json.loads(os.environ.get("FAKE_RUN", "{}"))

@@ -6,7 +6,6 @@ import json
 import re
 import shutil
 import subprocess
-import tempfile
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
@@ -76,13 +75,10 @@ class Examination(pytest.Collector):
         """One item a case, in the order in which they run, and one for what belongs to none."""
         role = self.config.option.backup_role
         try:
-            with tempfile.TemporaryDirectory() as nothing:
-                # It lists peers as well, and none need be here.
-                listed = _run([str(program("backup-interop")), "list", "--peers", nothing])
+            listed = _run([str(program("backup-interop")), "list"])
         except ProgramNotFoundError as error:
             raise self.CollectError(str(error)) from None
         cases = list(dict.fromkeys(re.findall(_CASE.format(role=role), listed.stdout)))
-        # It ends with a complaint that there are no peers, after the cases.
         if not cases:
             raise self.CollectError(f"backup-interop lists no cases for a {role}:\n{listed.stdout}{listed.stderr}")
         globs = self.config.option.backup_case
