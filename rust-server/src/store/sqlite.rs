@@ -56,7 +56,7 @@ impl DiskStore {
         let key_file = seal::path(root, options.key_file.as_deref());
         let seal = Arc::new(Seal::open_or_create(&key_file)?);
         let mut connection = schema::open(&layout, durability, &seal)?;
-        seal::warn_of_unopened(&seal, &connection, &key_file)?;
+        seal::warn_if_unopened(&seal, &connection, &key_file)?;
         let finished = recover(&layout, &mut connection)?;
         let (requests, receiver) = mpsc::channel();
         let writer = Writer::new(connection, Arc::clone(&layout), !finished);
